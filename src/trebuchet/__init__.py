@@ -1,0 +1,3 @@
+"""Trebuchet: a self-hosted programmable voice server."""
+
+__version__ = "0.1.0"
