@@ -1,0 +1,20 @@
+"""Links to carriers and the number patterns that lead to them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """One carrier. Its credentials answer this carrier's challenges and nobody else's."""
+
+    name: str
+    host: str
+    port: int | None = None
+    transport: str = "udp"
+    """`udp`, `tcp` or `tls`."""
+    username: str | None = None
+    password: str | None = None
+    sources: tuple[str, ...] = ()
+    """Addresses or networks (CIDR) calls of this carrier come from, beside `host` itself."""
+    patterns: tuple[str, ...] = ("+",)
+    """Prefixes of E.164 numbers that go out here; the longest match over all trunks wins."""
