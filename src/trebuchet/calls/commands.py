@@ -1,0 +1,219 @@
+"""What a client may ask of calls: the commands, what can be wrong with them, and the facade that takes them.
+
+The API and BXML depend on this module alone; they turn these errors into the wire's codes. Prompt errors and
+`LogUnavailable` pass through as call control's collaborators raise them, and can be imported from here.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from trebuchet.base.errors import LocalError, RemoteError
+from trebuchet.base.ids import AccountId, CallId
+from trebuchet.calls.interfaces import LogUnavailable as LogUnavailable
+from trebuchet.calls.interfaces import PromptError as PromptError
+from trebuchet.calls.interfaces import PromptUnreachable as PromptUnreachable
+from trebuchet.calls.interfaces import PromptUnsupported as PromptUnsupported
+from trebuchet.calls.interfaces import PromptUrlInvalid as PromptUrlInvalid
+from trebuchet.calls.interfaces import SpeechFailed as SpeechFailed
+from trebuchet.model.call import CallState, WebhookTarget
+from trebuchet.model.prompt import Prompt
+from trebuchet.model.recording import RecordingFormat, RecordingSettings
+
+# --- what can be wrong ----------------------------------------------------------------------------------------------
+
+
+class CommandError(RemoteError):
+    """A command that was refused; nothing has changed."""
+
+    code = "command-error"
+
+
+class CallNotFound(CommandError):
+    """No such call, or a call of another account."""
+
+    code = "call-not-found"
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__(call_id)
+        self.call_id = call_id
+
+
+class WrongCallState(CommandError):
+    """The call is not in a state that allows the command."""
+
+    code = "wrong-call-state"
+
+    def __init__(self, call_id: CallId, state: CallState) -> None:
+        super().__init__(f"{call_id} is {state}")
+        self.call_id = call_id
+        self.state = state
+
+
+class AlreadyRecording(CommandError):
+    """Recording was switched on while a recording runs."""
+
+    code = "already-recording"
+
+
+class RecordingLimitLocked(CommandError):
+    """The maximum duration cannot change while a recording runs."""
+
+    code = "recording-limit-locked"
+
+
+class RecordingLimitTooLong(CommandError):
+    """Above the platform's maximum."""
+
+    code = "recording-limit-too-long"
+
+    def __init__(self, limit_s: int) -> None:
+        super().__init__(f"at most {limit_s} s")
+        self.limit_s = limit_s
+
+
+class CallerIdNotAllowed(CommandError):
+    """The caller id of a transfer is neither private nor a number that the account may show."""
+
+    code = "caller-id-not-allowed"
+
+    def __init__(self, caller_id: str) -> None:
+        super().__init__(caller_id)
+        self.caller_id = caller_id
+
+
+class NumberNotOwned(CommandError):
+    code = "number-not-owned"
+
+    def __init__(self, account_id: AccountId, number: str) -> None:
+        super().__init__(number)
+        self.account_id = account_id
+        self.number = number
+
+
+class NoNumbers(CommandError):
+    """The account has no numbers at all."""
+
+    code = "no-numbers"
+
+    def __init__(self, account_id: AccountId) -> None:
+        super().__init__(account_id)
+        self.account_id = account_id
+
+
+class CannotCall(CommandError):
+    """The destination cannot or may not be dialled."""
+
+    code = "cannot-call"
+
+    def __init__(self, to: str) -> None:
+        super().__init__(to)
+        self.to = to
+
+
+class CallFailed(CommandError):
+    """The INVITE of a new call could not be sent at all."""
+
+    code = "call-failed"
+    retryable = True
+
+    def __init__(self, from_: str, to: str) -> None:
+        super().__init__(f"{from_} -> {to}")
+        self.from_ = from_
+        self.to = to
+
+
+class TransferFailed(CommandError):
+    """The INVITE of a transfer could not be sent at all; the call is as it was."""
+
+    code = "transfer-failed"
+    retryable = True
+
+    def __init__(self, call_id: CallId, to: str) -> None:
+        super().__init__(f"{call_id} -> {to}")
+        self.call_id = call_id
+        self.to = to
+
+
+class CallNotReady(CommandError):
+    """The call is being set up and cannot be changed yet."""
+
+    code = "call-not-ready"
+    retryable = True
+
+    def __init__(self, call_id: CallId) -> None:
+        super().__init__(call_id)
+        self.call_id = call_id
+
+
+class Overloaded(LocalError):
+    """No room for a new call, or the server is draining."""
+
+    code = "overloaded"
+    retryable = True
+
+    def __init__(self, retry_after_s: int = 5) -> None:
+        super().__init__(f"retry after {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+# --- what may be asked ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCall:
+    """Place a call. Values are checked for form already (numbers, URLs, ranges); ownership and routes are not."""
+
+    account_id: AccountId
+    from_: str
+    to: str
+    ring_timeout_s: int = 60
+    webhook: WebhookTarget | None = None
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
+    is_transcribed: bool = False
+    tag: str | None = None
+    sip_headers: dict[str, str] = field(default_factory=dict)
+    bridge_id: str | None = None
+    conference_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Connect the call with another party. `caller_id`: a number, `private`, or `None` for the default."""
+
+    to: str
+    caller_id: str | None = None
+    whisper: Prompt | None = None
+    webhook_url: str | None = None
+    """Where the new call's events go; method and timeout are the original call's."""
+    tag: str | None = None
+    diversion_treatment: str = "none"
+    """`none`, `propagate` or `stack`."""
+    diversion_reason: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateCall:
+    """Change a call. `None` everywhere means: leave as it is. Recording settings apply first, then `state`."""
+
+    account_id: AccountId
+    call_id: CallId
+    state: CallState | None = None
+    """`ANSWERED` (answer), `REJECTED`, `ENDED` (hang up) or `TRANSFERRING` (then `transfer` is set)."""
+    is_recording: bool | None = None
+    recording_format: RecordingFormat | None = None
+    recording_max_duration_s: int | None = None
+    transfer: Transfer | None = None
+
+
+class CallCommands(Protocol):
+    """The facade of call control."""
+
+    async def create(self, command: CreateCall) -> CallId:
+        """Committed before it returns; the INVITE follows at once. Raises `NoNumbers`, `NumberNotOwned`,
+        `RecordingLimitTooLong`, `CannotCall`, `CallFailed`, `Overloaded`, `LogUnavailable`."""
+        ...
+
+    async def update(self, command: UpdateCall) -> CallId | None:
+        """The new state is in force and committed when it returns. Returns the new call's id for a transfer.
+        Raises the errors above; nothing has changed then."""
+        ...

@@ -1,0 +1,370 @@
+"""The facade of call control: takes clients' commands and the door's incoming calls, and keeps the living calls.
+
+Checks that need to look around (whose number, which route, is there room, can the whisper be played) happen here,
+before the call's actor is asked; the actor then decides alone.
+"""
+
+from dataclasses import replace
+
+import structlog
+
+from trebuchet.base.clock import Clock
+from trebuchet.base.ids import CallId, Ids
+from trebuchet.calls.actor import CallActor, Collaborators, Departure
+from trebuchet.calls.admission import Admission
+from trebuchet.calls.commands import (
+    CallFailed,
+    CallNotFound,
+    CallNotReady,
+    CannotCall,
+    CommandError,
+    CreateCall,
+    NoNumbers,
+    NumberNotOwned,
+    Overloaded,
+    Transfer,
+    TransferFailed,
+    UpdateCall,
+)
+from trebuchet.calls.interfaces import (
+    Archive,
+    CallPolicy,
+    Change,
+    Directory,
+    IncomingCall,
+    Leg,
+    LegListener,
+    Log,
+    MediaPlane,
+    MediaPort,
+    MediaUnavailable,
+    NumberRoute,
+    OutgoingCall,
+    Prompts,
+    RecordingFinisher,
+    Refusal,
+    SignallingError,
+    SignallingPlane,
+    UnitOfWork,
+)
+from trebuchet.calls.machine import Machine
+from trebuchet.calls.reception import Reception
+from trebuchet.calls.recording import RecordingRules
+from trebuchet.calls.registry import Registry
+from trebuchet.calls.stimuli import Answer, Fail, HangUp, Reject, StartTransfer, Status, Stimulus
+from trebuchet.calls.transfer import CallerId, choose_caller_id, diversion_headers
+from trebuchet.model.call import Call, CallState, Direction, TransferRequest, WebhookTarget
+from trebuchet.model.cause import Blame, Cause
+from trebuchet.model.event import Created
+from trebuchet.model.user_error import UserError
+
+logger = structlog.get_logger(__name__)
+
+END_LIMIT_S = 5.0
+"""How long ended calls may take to store their ends and save their recordings when the server stops."""
+
+
+class CallControl:
+    """Implements `CallCommands` and `IncomingCallHandler`. `signalling` and `media` are set up around it."""
+
+    def __init__(
+        self,
+        *,
+        signalling: SignallingPlane,
+        media: MediaPlane,
+        prompts: Prompts,
+        log: Log,
+        directory: Directory,
+        archive: Archive,
+        finisher: RecordingFinisher,
+        ids: Ids,
+        clock: Clock,
+        policy: CallPolicy,
+    ) -> None:
+        self._signalling, self._media, self._prompts = signalling, media, prompts
+        self._log, self._directory, self._archive = log, directory, archive
+        self._ids, self._clock, self._policy = ids, clock, policy
+        self.admission = Admission(policy, media)
+        self.calls = Registry()
+        self._rules = RecordingRules(ids, policy.max_recording_s)
+        self._machine = Machine(self._rules)
+        self._with = Collaborators(
+            machine=self._machine,
+            log=log,
+            signalling=signalling,
+            finisher=finisher,
+            clock=clock,
+            policy=policy,
+            tell=self.calls.tell,
+            port_of=self.calls.port_of,
+            forget=self.calls.forget,
+        )
+
+    # --- incoming ---------------------------------------------------------------------------------------------------
+
+    def handle_incoming(self, call: IncomingCall, leg: Leg) -> LegListener | None:
+        """A fresh INVITE: refused at once when there is no room, else looked up and given to its application."""
+        try:
+            self.admission.check(len(self.calls))
+        except Overloaded:
+            leg.reject(Refusal.OVERLOADED)
+            return None
+        reception = Reception(leg)
+        reception.start(lambda: self._receive(call, leg, reception))
+        return reception
+
+    async def _receive(self, incoming: IncomingCall, leg: Leg, reception: Reception) -> CallActor | None:
+        route = await self._directory.find_number(incoming.to)
+        if reception.is_gone:
+            return None
+        if route is None:
+            leg.reject(Refusal.NOT_FOUND)
+            return None
+        call_id = self._ids.call()
+        target = route.application.webhook_target() if route.application is not None else None
+        if route.application is None or target is None:
+            leg.reject(Refusal.UNAVAILABLE)
+            await self._log.report(self._unroutable(route, call_id))
+            return None
+        actor = CallActor(Status(self._incoming_call(call_id, incoming, route, target)), self._with)
+        if not self._give_port(actor, incoming, leg):
+            return None
+        self.calls.add(actor)
+        actor.begin_incoming(incoming, leg, is_auto_answered=route.application.auto_answer)
+        return actor
+
+    def _give_port(self, actor: CallActor, incoming: IncomingCall, leg: Leg) -> bool:
+        is_ipv6 = incoming.offer is not None and ":" in incoming.offer.address
+        try:
+            port = self._media.open_port(actor, wants_ipv6=is_ipv6)
+        except MediaUnavailable:
+            leg.reject(Refusal.OVERLOADED)
+            return False
+        if incoming.offer is not None and not port.supports(incoming.offer):
+            port.close()
+            leg.reject(Refusal.NOT_ACCEPTABLE)
+            return False
+        actor.use_port(port)
+        return True
+
+    def _incoming_call(
+        self, call_id: CallId, incoming: IncomingCall, route: NumberRoute, target: WebhookTarget
+    ) -> Call:
+        return Call(
+            id=call_id,
+            account_id=route.number.account_id,
+            direction=Direction.IN,
+            from_=incoming.from_,
+            to=incoming.to,
+            state=CallState.RINGING,
+            created_at=self._clock.utc(),
+            webhook=target,
+            application_id=route.number.application_id,
+            sip_headers=incoming.sip_headers,
+            diversion=incoming.diversion,
+            display_name=incoming.display_name,
+            preferred_id=incoming.preferred_id,
+            withholds_number=incoming.withholds_number,
+            withholds_name=incoming.withholds_name,
+        )
+
+    def _unroutable(self, route: NumberRoute, call_id: CallId) -> UserError:
+        number, application = route.number.number, route.application
+        if application is None:
+            code = "no-application-for-number"
+            message = f"No application is configured for number {number}"
+            details: tuple[tuple[str, str], ...] = (("number", number),)
+        else:
+            code = "no-callback-for-call"
+            named = f'Application {application.id} ("{application.name}")'
+            message = f"{named} for number {number} does not specify a URL for call events"
+            details = (("applicationId", application.id), ("number", number), ("callId", call_id))
+        return UserError(
+            id=self._ids.user_error(),
+            account_id=route.number.account_id,
+            at=self._clock.utc(),
+            category="unavailable",
+            code=code,
+            message=message,
+            details=details,
+        )
+
+    async def handle_undeliverable(self, call_id: CallId) -> None:
+        """Nobody could be told of the incoming call: hand it to the number's fallback number, if it has one."""
+        actor = self.calls.get(call_id)
+        if actor is None or actor.status.call.direction is not Direction.IN:
+            return
+        call = actor.status.call
+        route = await self._directory.find_number(call.to)
+        if route is None or route.number.fallback_number is None:
+            return
+        transfer = Transfer(to=route.number.fallback_number)
+        change = UpdateCall(account_id=call.account_id, call_id=call_id)
+        try:
+            await self.update(replace(change, state=CallState.ANSWERED))
+            await self.update(replace(change, state=CallState.TRANSFERRING, transfer=transfer))
+        except (CommandError, Overloaded) as error:
+            logger.warning("fallback number could not be called", call_id=call_id, error=error.code)
+
+    # --- commands ---------------------------------------------------------------------------------------------------
+
+    async def create(self, command: CreateCall) -> CallId:
+        """See `CallCommands.create`."""
+        self._rules.check_duration(command.recording.max_duration_s)
+        if not await self._directory.owns_number(command.account_id, command.from_):
+            if not await self._directory.has_numbers(command.account_id):
+                raise NoNumbers(command.account_id)
+            raise NumberNotOwned(command.account_id, command.from_)
+        trunk = self._route(command.to)
+        self.admission.check(len(self.calls))
+        actor = CallActor(Status(self._outgoing_call(command)), self._with)
+        port = self._open_port(actor, command.to, None)
+        invite = OutgoingCall(
+            from_=command.from_, to=command.to, trunk=trunk, offer=port.offer(), sip_headers=command.sip_headers
+        )
+        try:
+            await self._log.commit(UnitOfWork(changes=(Change(actor.status.call, (Created(),)),)))
+        except Exception:
+            actor.discard()
+            raise
+        try:
+            actor.begin_outgoing(Departure(actor, invite))
+        except SignallingError as error:
+            raise CallFailed(command.from_, command.to) from error
+        return actor.id
+
+    def _outgoing_call(self, command: CreateCall) -> Call:
+        return Call(
+            id=self._ids.call(),
+            account_id=command.account_id,
+            direction=Direction.OUT,
+            from_=command.from_,
+            to=command.to,
+            state=CallState.RINGING,
+            created_at=self._clock.utc(),
+            ring_timeout_s=command.ring_timeout_s,
+            webhook=command.webhook,
+            tag=command.tag,
+            sip_headers=command.sip_headers,
+            recording=command.recording,
+            is_transcribed=command.is_transcribed,
+            bridge_id=command.bridge_id,
+            conference_id=command.conference_id,
+        )
+
+    async def update(self, command: UpdateCall) -> CallId | None:
+        """See `CallCommands.update`."""
+        actor = self.calls.get(command.call_id)
+        if actor is None:
+            await self._update_past(command)
+            return None
+        if actor.status.call.account_id != command.account_id:
+            raise CallNotFound(command.call_id)
+        if command.transfer is None:
+            await actor.obey(command)
+            return None
+        departure = await self._prepare_transfer(actor, command, command.transfer)
+        try:
+            await actor.obey(command, departure)
+        except TransferFailed:
+            raise
+        except Exception:
+            departure.actor.discard()
+            raise
+        return departure.actor.id
+
+    async def _update_past(self, command: UpdateCall) -> None:
+        call = await self._archive.call(command.call_id)
+        if call is None or call.account_id != command.account_id:
+            raise CallNotFound(command.call_id)
+        if not call.state.is_final:
+            raise CallNotReady(call.id)
+        stimulus = _STIMULI[command.state] if command.state is not None else None
+        self._machine.update(Status(call), command, stimulus, self._clock.utc())
+
+    async def _prepare_transfer(self, actor: CallActor, command: UpdateCall, transfer: Transfer) -> Departure:
+        """Everything that can be wrong with a transfer is found here, before anything changes."""
+        call = actor.status.call
+        caller_id = await choose_caller_id(call, transfer, self._directory)
+        trunk = self._route(transfer.to)
+        self._machine.update(actor.status, command, _STIMULI[CallState.TRANSFERRING], self._clock.utc())
+        whisper = None
+        if transfer.whisper is not None:
+            whisper = await self._prompts.render(transfer.whisper, call.account_id)
+        self.admission.check(len(self.calls))
+        target = CallActor(Status(self._target_call(call, transfer, caller_id), other=call.id), self._with)
+        port = self._open_port(target, transfer.to, actor.port)
+        received, uri = self._diversion(actor)
+        invite = OutgoingCall(
+            from_=caller_id.number,
+            to=transfer.to,
+            trunk=trunk,
+            offer=port.offer(),
+            is_private=caller_id.is_private,
+            diversion_headers=diversion_headers(transfer, received, uri),
+        )
+        return Departure(target, invite, whisper)
+
+    @staticmethod
+    def _diversion(actor: CallActor) -> tuple[tuple[str, ...], str]:
+        incoming = actor.incoming
+        return (incoming.diversion_headers, incoming.request_uri) if incoming is not None else ((), "")
+
+    def _target_call(self, call: Call, transfer: Transfer, caller_id: CallerId) -> Call:
+        webhook = None
+        if transfer.webhook_url is not None:
+            webhook = WebhookTarget(url=transfer.webhook_url)
+            if call.webhook is not None:
+                webhook = replace(webhook, method=call.webhook.method, timeout_ms=call.webhook.timeout_ms)
+        return Call(
+            id=self._ids.call(),
+            account_id=call.account_id,
+            direction=Direction.OUT,
+            from_=caller_id.shown,
+            to=transfer.to,
+            state=CallState.RINGING,
+            created_at=self._clock.utc(),
+            ring_timeout_s=self._policy.transfer_ring_limit_s,
+            webhook=webhook,
+            tag=transfer.tag,
+            connected_to=call.id,
+        )
+
+    def _route(self, to: str) -> str | None:
+        try:
+            return self._signalling.check_destination(to)
+        except SignallingError as error:
+            raise CannotCall(to) from error
+
+    def _open_port(self, actor: CallActor, to: str, near: MediaPort | None) -> MediaPort:
+        try:
+            port = self._media.open_port(actor, near=near, wants_ipv6="@[" in to)
+        except MediaUnavailable as error:
+            raise Overloaded from error
+        actor.use_port(port)
+        self.calls.add(actor)
+        return port
+
+    # --- start and stop ---------------------------------------------------------------------------------------------
+
+    def begin_drain(self) -> None:
+        """Refuse new calls from now on; running ones go on."""
+        self.admission.is_draining = True
+
+    async def close(self, drain_s: float) -> None:
+        """Let running calls end by themselves for `drain_s`, then end the rest in good order."""
+        self.begin_drain()
+        if await self.calls.wait_empty(drain_s):
+            return
+        for actor in self.calls:
+            actor.tell(Fail(Cause.SHUTDOWN, Blame.US))
+        await self.calls.wait_empty(END_LIMIT_S)
+
+
+_STIMULI: dict[CallState, Stimulus] = {
+    CallState.ANSWERED: Answer(),
+    CallState.REJECTED: Reject(),
+    CallState.ENDED: HangUp(),
+    CallState.TRANSFERRING: StartTransfer(CallId(""), TransferRequest(to="")),
+}
+"""For a decision that is only tried: whether the state allows the command."""

@@ -1,0 +1,140 @@
+"""What a store does, whichever engine is behind it. Rows are the values of `model`; nothing of SQL crosses the border.
+
+Writes go in batches (`Batch`): everything of a batch is stored together, durably (fsync) when `write` returns.
+Many batches may be written at once by one group commit. Reads see every write that has returned.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from trebuchet.base.ids import (
+    AccountId,
+    ApplicationId,
+    CallId,
+    EventId,
+    NumberId,
+    RecordingId,
+    UserErrorId,
+)
+from trebuchet.calls.interfaces import Directory
+from trebuchet.model.account import Account
+from trebuchet.model.application import Application
+from trebuchet.model.call import Call
+from trebuchet.model.event import LoggedEvent
+from trebuchet.model.number import NumberState, PhoneNumber
+from trebuchet.model.recording import Recording
+from trebuchet.model.user_error import UserError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows to insert or replace together (events are inserted only)."""
+
+    calls: tuple[Call, ...] = ()
+    events: tuple[LoggedEvent, ...] = ()
+    recordings: tuple[Recording, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    applications: tuple[Application, ...] = ()
+    numbers: tuple[PhoneNumber, ...] = ()
+    user_errors: tuple[UserError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFilter:
+    from_: str | None = None
+    to: str | None = None
+    bridge_id: str | None = None
+    conference_id: str | None = None
+    is_ascending: bool = False
+    """By creation; newest first otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberFilter:
+    """Exact matches; `name`, `city` and `region` without regard to case."""
+
+    application_id: ApplicationId | None = None
+    region: str | None = None
+    name: str | None = None
+    city: str | None = None
+    state: NumberState = NumberState.ENABLED
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`page` counts from 0. To learn whether another page follows, stores return up to `size + 1` rows."""
+
+    page: int = 0
+    size: int = 25
+
+
+class Store(Directory, Protocol):
+    """Raises `calls.interfaces.LogUnavailable` from any method when the engine cannot serve."""
+
+    async def write(self, batch: Batch) -> None:
+        """Durable when it returns."""
+        ...
+
+    async def account(self, account_id: AccountId) -> Account | None: ...
+
+    async def account_by_token(self, token: str) -> Account | None: ...
+
+    async def accounts(self) -> list[Account]: ...
+
+    async def call(self, call_id: CallId) -> Call | None: ...
+
+    async def calls(self, account_id: AccountId, where: CallFilter, page: Page | None) -> list[Call]:
+        """`page=None`: all of them."""
+        ...
+
+    async def open_calls(self) -> list[Call]:
+        """Calls that are not final, of all accounts: what a restarted server must end."""
+        ...
+
+    async def events(self, call_id: CallId) -> list[LoggedEvent]:
+        """In order of `sequence`."""
+        ...
+
+    async def event(self, call_id: CallId, event_id: EventId) -> LoggedEvent | None: ...
+
+    async def recording(self, recording_id: RecordingId) -> Recording | None: ...
+
+    async def recording_by_media_name(self, account_id: AccountId, media_name: str) -> Recording | None: ...
+
+    async def recordings(self, account_id: AccountId, page: Page) -> list[Recording]:
+        """Newest first."""
+        ...
+
+    async def recordings_of_call(self, call_id: CallId) -> list[Recording]:
+        """In order of start."""
+        ...
+
+    async def unfinished_recordings(self) -> list[Recording]:
+        """Neither complete nor failed, of all accounts: what a restarted server must salvage."""
+        ...
+
+    async def application(self, application_id: ApplicationId) -> Application | None: ...
+
+    async def applications(self, account_id: AccountId, page: Page) -> list[Application]:
+        """Newest first."""
+        ...
+
+    async def delete_application(self, application_id: ApplicationId) -> None:
+        """Its numbers lose the binding in the same unit of work."""
+        ...
+
+    async def number(self, number_id: NumberId) -> PhoneNumber | None: ...
+
+    async def number_by_e164(self, number: str) -> PhoneNumber | None:
+        """The enabled one, of any account."""
+        ...
+
+    async def numbers(self, account_id: AccountId, where: NumberFilter, page: Page) -> list[PhoneNumber]: ...
+
+    async def user_error(self, error_id: UserErrorId) -> UserError | None: ...
+
+    async def user_errors(self, account_id: AccountId, page: Page) -> list[UserError]:
+        """Newest first; the store keeps a bounded number for each account."""
+        ...
+
+    async def close(self) -> None: ...
