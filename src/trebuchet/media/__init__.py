@@ -1,0 +1,1 @@
+"""Media: the array engine, the worker process around it, and its face towards call control."""

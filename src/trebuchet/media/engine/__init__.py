@@ -1,0 +1,52 @@
+"""The media engine: every call's audio as rows of arrays, one 20 ms step at a time. Sans-IO: no socket, no clock of
+its own."""
+
+from trebuchet.media.engine.tick import Engine
+from trebuchet.media.engine.values import (
+    HEADER_BYTES,
+    PACKET_BYTES,
+    PACKETS_PER_PORT,
+    TX_BYTES,
+    Closing,
+    DigitPressed,
+    DigitsSent,
+    Direction,
+    Event,
+    Law,
+    MediaTimeout,
+    NoFreePort,
+    PlaybackDone,
+    PortMisuse,
+    PortSettings,
+    PortStats,
+    RecorderBlock,
+    RecorderFull,
+    RemoteMedia,
+    Silent,
+    TickOutput,
+)
+
+__all__ = [
+    "HEADER_BYTES",
+    "PACKETS_PER_PORT",
+    "PACKET_BYTES",
+    "TX_BYTES",
+    "Closing",
+    "DigitPressed",
+    "DigitsSent",
+    "Direction",
+    "Engine",
+    "Event",
+    "Law",
+    "MediaTimeout",
+    "NoFreePort",
+    "PlaybackDone",
+    "PortMisuse",
+    "PortSettings",
+    "PortStats",
+    "RecorderBlock",
+    "RecorderFull",
+    "RemoteMedia",
+    "Silent",
+    "TickOutput",
+]
