@@ -1,0 +1,102 @@
+"""The application: every route, the outermost layer, and JSON for whatever goes wrong outside a handler."""
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+import trebuchet
+from trebuchet.api import errors, openapi
+from trebuchet.api.auth import authenticate
+from trebuchet.api.dependencies import ApiDependencies
+from trebuchet.api.door import MAX_REQUESTS, Door
+from trebuchet.api.headers import header
+from trebuchet.api.health import healthz, readyz_for
+from trebuchet.api.operation import USER_PATH, BareRoute, Operation, endpoint
+from trebuchet.api.refusal import refuse
+from trebuchet.api.v1.account import routes as account
+from trebuchet.api.v1.applications import routes as applications
+from trebuchet.api.v1.calls import routes as calls
+from trebuchet.api.v1.errors import routes as user_errors
+from trebuchet.api.v1.media import routes as media
+from trebuchet.api.v1.phone_numbers import routes as phone_numbers
+from trebuchet.api.v1.recordings import routes as recordings
+from trebuchet.calls.commands import LogUnavailable
+
+OPERATIONS: tuple[Operation, ...] = (
+    *sorted(calls.OPERATIONS, key=lambda operation: operation.path != "/calls/{callId}"),
+    *recordings.OPERATIONS,
+    *media.OPERATIONS,
+    *applications.OPERATIONS,
+    *phone_numbers.OPERATIONS,
+    *account.OPERATIONS,
+    *user_errors.OPERATIONS,
+)
+"""Routes are tried in order: the one that runs while a caller waits comes first."""
+
+
+def create_app(deps: ApiDependencies, *, max_requests: int = MAX_REQUESTS) -> FastAPI:
+    """The API as an ASGI application. Paths are accepted with and without a final slash; nothing redirects."""
+    app = FastAPI(
+        title="Trebuchet",
+        version=trebuchet.__version__,
+        description="Programmable voice: real phone calls, controlled over HTTP.",
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.router.route_class = BareRoute
+    for operation in OPERATIONS:
+        _add(app, deps, operation)
+    app.add_api_route("/healthz", healthz, methods=["GET"])
+    app.add_api_route("/readyz", readyz_for(deps), methods=["GET"])
+    openapi.install(app, OPERATIONS)
+    _handle_leftovers(app, deps)
+    app.add_middleware(Door, max_requests=max_requests)
+    return app
+
+
+def _add(app: FastAPI, deps: ApiDependencies, operation: Operation) -> None:
+    app.add_api_route(
+        USER_PATH + operation.path,
+        endpoint(deps, operation),
+        methods=[operation.method],
+        name=operation.handler.__name__,
+        operation_id=f"{operation.handler.__name__}_{operation.method.lower()}",
+        summary=(operation.handler.__doc__ or "").splitlines()[0],
+        response_model=None,
+    )
+
+
+def _handle_leftovers(app: FastAPI, deps: ApiDependencies) -> None:
+    """Paths and methods that do not exist, and exceptions outside handlers: all of them are answered in JSON."""
+
+    async def leftover(request: Request, error: Exception) -> Response:
+        try:
+            account = await authenticate(header(request.scope, b"authorization"), deps.store)
+        except LogUnavailable as failure:
+            return await refuse(deps, request.scope, None, failure)
+        if account is None and request.scope["path"].startswith("/v1/"):
+            return await refuse(deps, request.scope, None, errors.ACCESS_DENIED())
+        return await refuse(deps, request.scope, account, _leftover_error(app, request, error))
+
+    app.add_exception_handler(HTTPException, leftover)
+    app.add_exception_handler(Exception, leftover)
+
+
+def _leftover_error(app: FastAPI, request: Request, error: Exception) -> Exception:
+    if not isinstance(error, HTTPException):
+        return error
+    if error.status_code != 405:
+        return errors.RESOURCE_NOT_FOUND()
+    refusal = errors.METHOD_NOT_ALLOWED(request.method)
+    refusal.headers = (("allow", ", ".join(sorted(_methods(app, request)))),)
+    return refusal
+
+
+def _methods(app: FastAPI, request: Request) -> set[str]:
+    """What the path supports: its routes are one for each method."""
+    routes = [route for route in app.routes if isinstance(route, Route)]
+    found = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in found for method in route.methods or ()}

@@ -1,0 +1,64 @@
+"""One authenticated request: what handlers are given."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trebuchet.api.body import read_json_object
+from trebuchet.api.dependencies import ApiDependencies
+from trebuchet.api.fields import Model, read_object
+from trebuchet.api.location import base_url
+from trebuchet.api.paging import link_header
+from trebuchet.api.responses import empty, json_response
+from trebuchet.model.account import Account
+from trebuchet.store.interface import Page
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    deps: ApiDependencies
+    account: Account
+    """Whose request it is; the path's user is the same."""
+    request: Request
+
+    @property
+    def user_url(self) -> str:
+        """The absolute URL under which all resources of the account are."""
+        return f"{base_url(self.deps, self.request.scope)}/v1/users/{quote(self.account.id, safe='')}"
+
+    def path(self, name: str) -> str:
+        """A variable of the path, percent-decoded."""
+        value: str = self.request.path_params[name]
+        return value
+
+    async def body(self, model: type[Model]) -> Model:
+        """The JSON body. Raises `ApiError`."""
+        return read_object(model, await read_json_object(self.request))
+
+    def query(self, model: type[Model]) -> Model:
+        """The query; empty parameters count as not sent. Raises `ApiError`."""
+        return read_object(model, {key: value for key, value in self.request.query_params.items() if value})
+
+    def created(self, path: str) -> Response:
+        """201 with the Location of a new resource below the account."""
+        return empty(location=f"{self.user_url}{path}")
+
+    def listed(
+        self,
+        path: str,
+        rows: Sequence[Row],
+        page: Page,
+        filters: Sequence[tuple[str, str]],
+        to_wire: Callable[[Row, str], Any],
+    ) -> Response:
+        """One page of the list at `path` (below the account). `rows` holds one row more if another page follows."""
+        user_url = self.user_url
+        link = link_header(user_url + path, filters, page, has_next=len(rows) > page.size)
+        items = [to_wire(row, user_url) for row in rows[: page.size]]
+        return json_response(items, headers=[("link", link)] if link else [])

@@ -1,0 +1,1 @@
+"""Applications: where the events of incoming calls go."""

@@ -1,0 +1,1 @@
+"""Calls: create, list, read, update (answer, reject, hang up, record, transfer), events and recordings."""

@@ -1,0 +1,1 @@
+"""What went wrong for the account: failed requests and failed webhooks."""

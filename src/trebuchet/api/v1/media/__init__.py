@@ -1,0 +1,1 @@
+"""Media: the bytes behind recordings."""
