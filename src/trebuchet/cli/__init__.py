@@ -1,0 +1,1 @@
+"""The command line: `trebuchet serve`, `init`, `account`, `doctor`."""
