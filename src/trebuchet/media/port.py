@@ -1,0 +1,185 @@
+"""`MediaPort` for call control: negotiation here, everything else as commands to the worker that holds the port."""
+
+from typing import Protocol
+
+import msgspec
+
+from trebuchet.base.ids import AccountId, RecordingId
+from trebuchet.base.units import RATE_HZ
+from trebuchet.calls.interfaces import MediaError, MediaListener, MediaPort, NoCommonCodec
+from trebuchet.media import messages as m
+from trebuchet.media.negotiation import Agreement, agreement_from, answer_to, our_offer
+from trebuchet.media.paths import check_name
+from trebuchet.model.media_description import MediaDescription
+from trebuchet.model.prompt import RenderedPrompt
+
+DIGITS = frozenset("0123456789*#ABCD")
+MAX_DIGITS = 128
+"""What the engine takes: more is no telephone number and no menu path."""
+PAUSES = {",": ",", "w": ",", "W": ",,"}
+"""Half a second each, and a second; the engine's own mark is half a second."""
+
+
+class DigitsInvalid(MediaError):
+    """Something that is no key and no pause."""
+
+    code = "digits-invalid"
+
+
+class PortsApart(MediaError):
+    """Two ports on different workers cannot be connected."""
+
+    code = "media-ports-apart"
+
+
+class Link(Protocol):
+    """What a port needs of its worker's link."""
+
+    def put(self, command: msgspec.Struct) -> None: ...
+
+    def new_recorder(
+        self, port: "WorkerMediaPort", recording_id: RecordingId, account_id: AccountId, media_name: str
+    ) -> int: ...
+
+    def refuse_recorder(self, listener: MediaListener, recording_id: RecordingId) -> None: ...
+
+    def forget(self, port: "WorkerMediaPort") -> None: ...
+
+
+class WorkerMediaPort:
+    """One port. Made by the pool; implements `calls.interfaces.MediaPort`."""
+
+    def __init__(
+        self, link: Link, number: int, listener: MediaListener, *, address: str, rtp_port: int, family: int
+    ) -> None:
+        self.number = number
+        self.listener = listener
+        self.link = link
+        self.playbacks: set[int] = set()
+        """Running, or reported later."""
+        self.has_timed_out = False
+        self._address = address
+        self._rtp_port = rtp_port
+        self._family = family
+        self._last_playback = 0
+        self._is_open = True
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
+
+    # --- negotiation ----------------------------------------------------------------------------------------------
+
+    def offer(self) -> MediaDescription:
+        """See `MediaPort.offer`."""
+        return our_offer(self._address, self._rtp_port)
+
+    def supports(self, offer: MediaDescription) -> bool:
+        """See `MediaPort.supports`."""
+        try:
+            agreement_from(offer, self._family)
+        except NoCommonCodec:
+            return False
+        return True
+
+    def answer(self, offer: MediaDescription) -> MediaDescription:
+        """See `MediaPort.answer`."""
+        answer, agreement = answer_to(offer, self._address, self._rtp_port, self._family)
+        self._apply(agreement)
+        return answer
+
+    def accept(self, answer: MediaDescription) -> None:
+        """See `MediaPort.accept`."""
+        self._apply(agreement_from(answer, self._family))
+
+    def _apply(self, agreement: Agreement) -> None:
+        self._put(
+            m.SetRemote(
+                port=self.number,
+                address=agreement.address,
+                rtp_port=agreement.rtp_port,
+                rtcp_port=agreement.rtcp_port,
+                law=agreement.codec.name,
+                payload_type=agreement.codec.payload_type,
+                accept=agreement.accept,
+                digits_receive=agreement.digits_receive,
+                digits_send=agreement.digits_send,
+                direction=agreement.direction.value,
+            )
+        )
+
+    # --- audio ----------------------------------------------------------------------------------------------------
+
+    def connect(self, other: MediaPort) -> None:
+        """See `MediaPort.connect`. Raises `PortsApart`."""
+        if not isinstance(other, WorkerMediaPort) or other.link is not self.link:
+            raise PortsApart("the two media ports are not on one worker")
+        if other.is_open:
+            self._put(m.Connect(self.number, other.number))
+
+    def disconnect(self) -> None:
+        self._put(m.Disconnect(self.number))
+
+    def play(self, prompt: RenderedPrompt, *, is_looped: bool = False) -> int:
+        """See `MediaPort.play`."""
+        playback = self._new_playback()
+        self._put(m.Play(self.number, playback, prompt.path, prompt.samples, prompt.volume, is_looped))
+        return playback
+
+    def play_ringback(self) -> int:
+        playback = self._new_playback()
+        self._put(m.PlayRingback(self.number, playback))
+        return playback
+
+    def _new_playback(self) -> int:
+        self._last_playback += 1
+        if self._is_open:
+            self.playbacks.add(self._last_playback)
+        return self._last_playback
+
+    def stop_playback(self) -> None:
+        self._put(m.StopPlayback(self.number))
+
+    def send_digits(self, digits: str) -> None:
+        """See `MediaPort.send_digits`. Raises `DigitsInvalid` for other characters, and for more than
+        `MAX_DIGITS` (pauses of a second count twice)."""
+        if not all(digit in DIGITS or digit in PAUSES for digit in digits):
+            raise DigitsInvalid("only 0-9, *, #, A-D and the pauses comma, w, W can be sent")
+        expanded = "".join(PAUSES.get(digit, digit) for digit in digits)
+        if len(expanded) > MAX_DIGITS:
+            raise DigitsInvalid(f"more than {MAX_DIGITS} digits cannot be sent at once")
+        if expanded:
+            self._put(m.SendDigits(self.number, expanded))
+
+    # --- recording ------------------------------------------------------------------------------------------------
+
+    def start_recorder(
+        self, recording_id: RecordingId, media_name: str, account_id: AccountId, *, max_duration_s: int
+    ) -> None:
+        """See `MediaPort.start_recorder`. Raises `MediaNameInvalid` for a name that may not become a path."""
+        check_name(account_id)
+        check_name(media_name)
+        if not self._is_open:
+            self.link.refuse_recorder(self.listener, recording_id)
+            return
+        recorder = self.link.new_recorder(self, recording_id, account_id, media_name)
+        max_samples = max(1, max_duration_s) * RATE_HZ
+        self._put(m.StartRecorder(self.number, recorder, account_id, media_name, max_samples))
+
+    def stop_recorder(self) -> None:
+        self._put(m.StopRecorder(self.number))
+
+    def close(self) -> None:
+        if self._is_open:
+            self._put(m.ClosePort(self.number))
+            self.lose()
+            self.link.forget(self)
+
+    def lose(self) -> None:
+        """The worker's side is gone: every method is a no-op from now on."""
+        self._is_open = False
+        self.playbacks.clear()
+
+    def _put(self, command: m.Command) -> None:
+        if self._is_open:
+            self.link.put(command)
