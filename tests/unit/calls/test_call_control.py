@@ -721,7 +721,7 @@ async def test_close_waits_for_running_calls(world: World) -> None:
 async def test_recovery_ends_calls_and_reports_recordings(world: World) -> None:
     call_id, _, _ = await world.answered()
     await world.update(call_id, is_recording=True)
-    machine = world.control._machine
+    machine = world.control.machine
     recovery = Recovery(machine, world.log, world.log, world.signalling, world.finisher, VirtualClock())
     assert await recovery.end_calls() == 1 and await recovery.save_recordings() == 1
     assert world.log.calls[call_id].cause is Cause.RESTARTED

@@ -1,6 +1,7 @@
 """The call table: every cell walked, and random histories that must keep its promises."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from trebuchet.base.ids import AccountId, CallId, Ids
 from trebuchet.base.rand import SeededRand
 from trebuchet.calls.commands import WrongCallState
+from trebuchet.calls.diagram import MEANINGS, page
 from trebuchet.calls.machine import COMMANDS, TABLE, Machine, Phase, phase_of
 from trebuchet.calls.recording import RecordingRules
 from trebuchet.calls.stimuli import (
@@ -119,3 +121,9 @@ def test_any_history_ends_at_most_once_and_final_is_final(start: Phase, history:
         assert (status.target is not None) == (status.call.state is CallState.TRANSFERRING)
     assert ends == int(status.call.state.is_final)
     assert (status.call.ended_at is not None) == status.call.state.is_final
+
+
+def test_the_page_about_call_states_is_the_table() -> None:
+    path = Path(__file__).parents[3] / "docs" / "reference" / "call-states.md"
+    assert path.read_text() == "\n".join(page()) + "\n", "run python -m trebuchet.calls.diagram"
+    assert set(MEANINGS) == set(Phase)

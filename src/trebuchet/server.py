@@ -1,0 +1,275 @@
+"""The composition root: the only place that names the concrete classes together, and the order of start and stop.
+
+Start: the store first (nothing is promised without it), then the ports that others must find free, the media workers,
+speech, signalling; what an earlier process left behind is ended and reported; at last the API, and the ready line.
+Stop is the same backwards, after running calls had their time.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import gc
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+
+from trebuchet.accounts import ensure_account
+from trebuchet.api.app import create_app
+from trebuchet.api.dependencies import ApiDependencies
+from trebuchet.api.serve import make_server, open_listener
+from trebuchet.base.clock import SystemClock
+from trebuchet.base.errors import TrebuchetError
+from trebuchet.base.ids import AccountId, Ids
+from trebuchet.base.rand import SystemRand
+from trebuchet.calls.control import CallControl
+from trebuchet.calls.recovery import Recovery
+from trebuchet.config import Settings, SocketAddress
+from trebuchet.events.log import EventLog
+from trebuchet.events.payload import INCOMING_CALL
+from trebuchet.events.relay import Relay
+from trebuchet.fetch.addresses import AddressPolicy
+from trebuchet.fetch.client import GuardedClient
+from trebuchet.logs import configure_logs
+from trebuchet.media.adapter import MediaPlanePool
+from trebuchet.media.files import AudioFiles, RecordingFiles
+from trebuchet.media.paths import media_path
+from trebuchet.model.event import LoggedEvent
+from trebuchet.model.recording import RecordingState
+from trebuchet.prompts.cache import PcmCache
+from trebuchet.prompts.renderer import PromptRenderer
+from trebuchet.prompts.sources import PromptSources
+from trebuchet.signalling.adapter import SipPlane
+from trebuchet.speech.tts import SpeechOptions, open_speech
+from trebuchet.store.sqlite import SqliteStore
+from trebuchet.wiring import call_policy, media_settings, prompt_limits, sip_settings
+
+logger = structlog.get_logger(__name__)
+
+WEBHOOKS_DRAIN_S = 10.0
+"""At the stop, how long deliveries under way may take; that is the longest a webhook may."""
+GC_THRESHOLDS = (50_000, 20, 100)
+"""Allocations before a collection: calls make few cycles, and the default would interrupt signalling many times a
+second."""
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; a second signal ends at once. Exits 1 with one plain line when it cannot start."""
+    configure_logs()
+    try:
+        with _data_directory(settings.data):
+            uvloop.run(_serve(settings))
+    except (TrebuchetError, OSError) as error:
+        print(f"trebuchet: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+@contextlib.contextmanager
+def _data_directory(path: Path) -> Iterator[None]:
+    """Make the directory if needed and hold its lock: two servers in one would end each other's calls."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (path / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f"{path} is in use by another server") from None
+        yield
+
+
+async def _serve(settings: Settings) -> None:
+    stop = _StopSignals()
+    async with contextlib.AsyncExitStack() as stack:
+        server = Server(settings, stack)
+        await server.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        print(server.ready_line(), flush=True)
+        await stop.requested.wait()
+        server.begin_drain()
+        await server.control.close(settings.drain_s)
+        await server.relay.drain(WEBHOOKS_DRAIN_S)
+
+
+class _StopSignals:
+    """The first SIGTERM or SIGINT asks for an orderly stop; the second ends the process."""
+
+    def __init__(self) -> None:
+        self.requested = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._handle)
+
+    def _handle(self) -> None:
+        if self.requested.is_set():
+            os._exit(1)
+        self.requested.set()
+
+
+class Server:
+    """Everything that runs. What is started is pushed on `stack`, which stops it in the opposite order."""
+
+    def __init__(self, settings: Settings, stack: contextlib.AsyncExitStack) -> None:
+        self._settings = settings
+        self._stack = stack
+        self._clock, self._rand = SystemClock(), SystemRand()
+        self._ids = Ids(self._rand)
+        self._is_draining = False
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    async def start(self) -> None:
+        """Raises `OSError` or `TrebuchetError` when the server cannot serve."""
+        settings, stack = self._settings, self._stack
+        self.store = await SqliteStore.open(settings.database_path)
+        stack.push_async_callback(self.store.close)
+        await self._ensure_account()
+        self._http_socket = open_listener(settings.http.host, settings.http.port)
+        stack.callback(self._http_socket.close)
+        policy = AddressPolicy(settings.fetch.allowed_networks)
+        self.relay = self._start_relay(policy)
+        self.log = EventLog(self.store, self.relay, self._ids, self._clock, self.public_url)
+        self.media = MediaPlanePool(media_settings(settings))
+        await self.media.start()
+        stack.push_async_callback(self.media.close)
+        await self._start_calls(policy)
+        await self._start_api()
+
+    async def _ensure_account(self) -> None:
+        ensured = await ensure_account(self.store, self._settings.account, self._ids, self._clock)
+        self.account_id: AccountId = ensured.account.id
+        if ensured.fresh is not None:
+            fresh = ensured.fresh
+            print(f"user={fresh.account_id} token={fresh.token} secret={fresh.secret}")
+            print("These credentials are shown only now; note them.", flush=True)
+
+    def _start_relay(self, policy: AddressPolicy) -> Relay:
+        client = GuardedClient(policy)
+        self._stack.push_async_callback(client.close)
+        relay = Relay(client, self.store, self._ids, self._clock)
+        self._stack.push_async_callback(relay.close)
+        relay.on_undeliverable = self._handle_undeliverable
+        return relay
+
+    async def _start_calls(self, policy: AddressPolicy) -> None:
+        audio = AudioFiles()
+        self._stack.push_async_callback(audio.close)
+        finisher = RecordingFiles(self._settings.data, audio)
+        self.sip = SipPlane(sip_settings(self._settings), self._rand, self._clock)
+        self.control = CallControl(
+            signalling=self.sip,
+            media=self.media,
+            prompts=self._open_prompts(policy, audio),
+            log=self.log,
+            directory=self.store,
+            archive=self.store,
+            finisher=finisher,
+            ids=self._ids,
+            clock=self._clock,
+            policy=call_policy(self._settings),
+        )
+        await self.sip.start()
+        self._stack.push_async_callback(self.sip.close)
+        recovery = Recovery(self.control.machine, self.store, self.log, self.sip, finisher, self._clock)
+        await recovery.end_calls()
+        self._spawn(recovery.save_recordings())
+        self.sip.handler = self.control
+
+    def _open_prompts(self, policy: AddressPolicy, audio: AudioFiles) -> PromptRenderer:
+        settings, limits = self._settings, prompt_limits(self._settings)
+        speech = open_speech(
+            settings.speech.engine,
+            SpeechOptions(
+                sentence_limit_s=settings.speech.sentence_limit_s,
+                piper_models=settings.speech.piper_models,
+                extra=settings.speech.options,
+            ),
+        )
+        self._stack.push_async_callback(speech.close)
+        client = GuardedClient(policy)
+        self._stack.push_async_callback(client.close)
+        cache = PcmCache(
+            settings.prompt_cache_path,
+            self._clock,
+            self._rand,
+            max_bytes=limits.cache_bytes,
+            protected_s=limits.protected_s,
+        )
+        sources = PromptSources(
+            speech=speech,
+            download=client.download,
+            decode=audio.decode_to_pcm,
+            find_media=self._find_media,
+            own_urls=tuple({self.public_url, self._local_url}),
+        )
+        prompts = PromptRenderer(sources, cache, limits, self._clock)
+        self._stack.push_async_callback(prompts.close)
+        return prompts
+
+    async def _find_media(self, account_id: AccountId, media_name: str) -> Path | None:
+        recording = await self.store.recording_by_media_name(account_id, media_name)
+        if recording is None or recording.state is not RecordingState.COMPLETE:
+            return None
+        return media_path(self._settings.data, account_id, media_name)
+
+    async def _start_api(self) -> None:
+        deps = ApiDependencies(
+            store=self.store,
+            calls=self.control,
+            report_error=self.log.report,
+            ids=self._ids,
+            clock=self._clock,
+            media_directory=self._settings.data / "media",
+            is_ready=lambda: self.store.healthy and self.media.load < 1 and not self._is_draining,
+            is_draining=lambda: self._is_draining,
+            public_url=self._settings.public_url,
+            trusted_proxies=tuple(ip_network(proxy) for proxy in self._settings.api.trusted_proxies),
+        )
+        api = make_server(create_app(deps))
+        serving = asyncio.get_running_loop().create_task(api.serve(sockets=[self._http_socket]))
+        while not api.started and not serving.done():
+            await asyncio.sleep(0)
+        self._stack.push_async_callback(self._stop_api, api, serving)
+
+    @staticmethod
+    async def _stop_api(api: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
+        api.should_exit = api.force_exit = True
+        await serving
+
+    def _handle_undeliverable(self, event: LoggedEvent) -> None:
+        if event.name == INCOMING_CALL:
+            self._spawn(self.control.handle_undeliverable(event.call_id))
+
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- facts about the running server -----------------------------------------------------------------------------
+
+    @property
+    def _local_url(self) -> str:
+        host, port = self._http_socket.getsockname()[:2]
+        return f"http://{SocketAddress(host, port)}"
+
+    @property
+    def public_url(self) -> str:
+        """The base of URLs in events."""
+        return self._settings.public_url or self._local_url
+
+    def ready_line(self) -> str:
+        """One line for scripts: where everything is."""
+        _, host, port = self.sip.bound[0]
+        sip, rtp = SocketAddress(host, port), self._settings.rtp_ports
+        return f"trebuchet ready http={self._local_url} sip={sip} rtp={rtp} user={self.account_id}"
+
+    def begin_drain(self) -> None:
+        """Refuse new calls by SIP and API."""
+        self._is_draining = True
+        self.sip.begin_drain()
+        self.control.begin_drain()
