@@ -5,7 +5,9 @@ Many batches may be written at once by one group commit. Reads see every write t
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from trebuchet.base.ids import (
     AccountId,
@@ -24,6 +26,20 @@ from trebuchet.model.event import LoggedEvent
 from trebuchet.model.number import NumberState, PhoneNumber
 from trebuchet.model.recording import Recording
 from trebuchet.model.user_error import UserError
+
+MAX_USER_ERRORS = 1000
+"""Newest entries kept of each account's error list: a month of ordinary trouble, 500 kB of the worst."""
+
+
+@lru_cache(maxsize=4096)
+def lane_of(url: str) -> str:
+    """The web server a webhook goes to, as `scheme://host:port` without credentials: what queues are kept by."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return "invalid:"
+    return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +85,13 @@ class Page:
 
 
 class Store(Directory, Protocol):
-    """Raises `calls.interfaces.LogUnavailable` from any method when the engine cannot serve."""
+    """Raises `calls.interfaces.LogUnavailable` from any method when the engine cannot serve, and from `write`
+    `store.errors.RowConflict` or `RowUnstorable` when the batch itself is at fault."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether writes succeed, as far as is known now; readiness shows it."""
+        ...
 
     async def write(self, batch: Batch) -> None:
         """Durable when it returns."""
@@ -96,6 +118,11 @@ class Store(Directory, Protocol):
         ...
 
     async def event(self, call_id: CallId, event_id: EventId) -> LoggedEvent | None: ...
+
+    async def events_after(self, event: LoggedEvent, lane: str, limit: int) -> list[LoggedEvent]:
+        """Events with a webhook to this lane (`lane_of`) that were stored after `event`, in order of storing, at most
+        `limit`: the queue of a web server that has fallen behind is read from here."""
+        ...
 
     async def recording(self, recording_id: RecordingId) -> Recording | None: ...
 

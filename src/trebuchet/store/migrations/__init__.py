@@ -1,0 +1,1 @@
+"""Schema migrations (Alembic). Applied when a store is opened; see `store.migrate`."""

@@ -1,0 +1,106 @@
+"""A batch as rows, encoded where it was made so that the writer thread only hands bytes to the database."""
+
+from dataclasses import dataclass, field
+
+from trebuchet.base.ids import ApplicationId
+from trebuchet.model.call import Call
+from trebuchet.model.event import LoggedEvent
+from trebuchet.model.number import NumberState, PhoneNumber
+from trebuchet.model.recording import Recording, RecordingState
+from trebuchet.model.user_error import UserError
+from trebuchet.store.codec import encode, encode_call
+from trebuchet.store.errors import RowUnstorable
+from trebuchet.store.interface import Batch, lane_of
+from trebuchet.store.statements import Row
+
+Keyed = dict[str, Row]
+"""Rows that replace an earlier one with the same id."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of one batch, or of many together, table by table."""
+
+    calls: Keyed = field(default_factory=dict)
+    events: list[Row] = field(default_factory=list)
+    recordings: Keyed = field(default_factory=dict)
+    accounts: Keyed = field(default_factory=dict)
+    applications: Keyed = field(default_factory=dict)
+    numbers: Keyed = field(default_factory=dict)
+    user_errors: list[Row] = field(default_factory=list)
+    removed_applications: tuple[ApplicationId, ...] = ()
+
+    def add(self, later: "Rows") -> None:
+        """Join the rows of a later batch; of one id the later row counts."""
+        self.calls |= later.calls
+        self.events += later.events
+        self.recordings |= later.recordings
+        self.accounts |= later.accounts
+        self.applications |= later.applications
+        self.numbers |= later.numbers
+        self.user_errors += later.user_errors
+        self.removed_applications += later.removed_applications
+
+
+def make_rows(batch: Batch) -> Rows:
+    """Raises `RowUnstorable`."""
+    try:
+        rows = Rows(
+            calls={call.id: _call_row(call) for call in batch.calls}, events=list(map(_event_row, batch.events))
+        )
+        if batch.recordings:
+            rows.recordings = {r.id: _recording_row(r) for r in batch.recordings}
+        if batch.user_errors:
+            rows.user_errors = list(map(_user_error_row, batch.user_errors))
+        if batch.accounts:
+            rows.accounts = {a.id: (a.id, a.token, encode(a)) for a in batch.accounts}
+        if batch.applications:
+            rows.applications = {a.id: (a.id, a.account_id, encode(a)) for a in batch.applications}
+        if batch.numbers:
+            rows.numbers = _number_rows(batch.numbers)
+    except UnicodeEncodeError as error:
+        raise RowUnstorable("text that is not Unicode") from error
+    return rows
+
+
+def _call_row(call: Call) -> Row:
+    return (
+        call.id,
+        call.account_id,
+        call.from_,
+        call.to,
+        call.bridge_id,
+        call.conference_id,
+        0 if call.state.is_final else 1,
+        encode_call(call),
+    )
+
+
+def _event_row(event: LoggedEvent) -> Row:
+    has_webhook = event.target is not None and event.payload is not None
+    lane = lane_of(event.target.url) if has_webhook and event.target is not None else None
+    return (event.call_id, event.sequence, lane, encode(event))
+
+
+def _recording_row(recording: Recording) -> Row:
+    is_unfinished = recording.state in (RecordingState.RECORDING, RecordingState.SAVING)
+    return (
+        recording.id,
+        recording.account_id,
+        recording.call_id,
+        recording.media_name,
+        1 if is_unfinished else 0,
+        encode(recording),
+    )
+
+
+def _number_rows(numbers: tuple[PhoneNumber, ...]) -> Keyed:
+    """Released ones first, so that a number may pass from one row to another within a batch."""
+    ordered = sorted(numbers, key=lambda number: number.state is NumberState.ENABLED)
+    return {
+        n.id: (n.id, n.account_id, n.number, 1 if n.state is NumberState.ENABLED else 0, encode(n)) for n in ordered
+    }
+
+
+def _user_error_row(error: UserError) -> Row:
+    return (error.id, error.account_id, encode(error))

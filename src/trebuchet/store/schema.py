@@ -1,0 +1,111 @@
+"""The tables. Columns are what is looked up or sorted by; `doc` is the whole value as JSON.
+
+Growth decides the keys. Ids are random, so an index over them grows everywhere at once and each insert touches a cold
+page once the index outgrows memory. A call's `sequence` (order of creation) rises, so whatever belongs to a call is
+keyed by it: new rows land at the right edge of their trees however large the log has become.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, String, Table, text
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData()
+
+_RISING: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite counts up by itself only in a column of exactly this type."""
+
+
+def _resource(name: str, *columns: "Column[int] | Column[str] | Index") -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("sequence", _RISING, primary_key=True),
+        Column("id", String, nullable=False, unique=True),
+        *columns,
+        Column("doc", LargeBinary, nullable=False),
+    )
+
+
+calls = _resource(
+    "calls",
+    Column("account_id", String, nullable=False),
+    Column("from_party", String, nullable=False),
+    Column("to_party", String, nullable=False),
+    Column("bridge_id", String),
+    Column("conference_id", String),
+    Column("is_open", SmallInteger, nullable=False),
+    Index("calls_by_account", "account_id", "sequence"),
+    Index("calls_by_from", "account_id", "from_party", "sequence"),
+    Index("calls_by_to", "account_id", "to_party", "sequence"),
+)
+Index(
+    "calls_by_bridge",
+    calls.c.bridge_id,
+    calls.c.sequence,
+    sqlite_where=text("bridge_id IS NOT NULL"),
+    postgresql_where=text("bridge_id IS NOT NULL"),
+)
+Index(
+    "calls_by_conference",
+    calls.c.conference_id,
+    calls.c.sequence,
+    sqlite_where=text("conference_id IS NOT NULL"),
+    postgresql_where=text("conference_id IS NOT NULL"),
+)
+Index("calls_open", calls.c.sequence, sqlite_where=text("is_open = 1"), postgresql_where=text("is_open = 1"))
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", _RISING, primary_key=True),
+    Column("call_sequence", BigInteger, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("lane", String),
+    Column("doc", LargeBinary, nullable=False),
+    Index("events_by_call", "call_sequence", "sequence", unique=True),
+)
+"""`position` orders the whole log, `sequence` the call's own events, `lane` is where the webhook goes."""
+Index(
+    "events_by_lane",
+    events.c.lane,
+    events.c.position,
+    sqlite_where=text("lane IS NOT NULL"),
+    postgresql_where=text("lane IS NOT NULL"),
+)
+
+recordings = _resource(
+    "recordings",
+    Column("account_id", String, nullable=False),
+    Column("call_sequence", BigInteger, nullable=False),
+    Column("media_name", String, nullable=False),
+    Column("is_unfinished", SmallInteger, nullable=False),
+    Index("recordings_by_account", "account_id", "sequence"),
+    Index("recordings_by_call", "call_sequence", "sequence"),
+    Index("recordings_by_media_name", "account_id", "media_name", unique=True),
+)
+Index(
+    "recordings_unfinished",
+    recordings.c.sequence,
+    sqlite_where=text("is_unfinished = 1"),
+    postgresql_where=text("is_unfinished = 1"),
+)
+
+accounts = _resource("accounts", Column("token", String, nullable=False, unique=True))
+applications = _resource("applications", Column("account_id", String, nullable=False))
+numbers = _resource(
+    "numbers",
+    Column("account_id", String, nullable=False),
+    Column("number", String, nullable=False),
+    Column("is_enabled", SmallInteger, nullable=False),
+)
+Index(
+    "numbers_enabled",
+    numbers.c.number,
+    unique=True,
+    sqlite_where=text("is_enabled = 1"),
+    postgresql_where=text("is_enabled = 1"),
+)
+user_errors = _resource(
+    "user_errors",
+    Column("account_id", String, nullable=False),
+    Index("user_errors_by_account", "account_id", "sequence"),
+)

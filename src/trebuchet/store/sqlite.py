@@ -1,0 +1,270 @@
+"""The store in one SQLite file: write-ahead log, fsync before every acknowledgement, one writer, several readers.
+
+Threads: the event loop's encodes batches and keeps what lives in memory (registry, open calls); the writer's commits;
+the readers' look up. Memory is changed only after the commit, in the same callback that wakes the writers of the
+batches, so whoever has seen a write return also sees it in every answer.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from trebuchet.base.errors import LocalError
+from trebuchet.base.ids import AccountId, ApplicationId, CallId, EventId, RecordingId, UserErrorId
+from trebuchet.calls.interfaces import LogUnavailable
+from trebuchet.model.account import Account
+from trebuchet.model.call import Call
+from trebuchet.model.event import LoggedEvent
+from trebuchet.model.recording import Recording
+from trebuchet.model.user_error import UserError
+from trebuchet.store import queries
+from trebuchet.store.checkpoint import Checkpointer
+from trebuchet.store.codec import (
+    decode_account,
+    decode_application,
+    decode_call,
+    decode_event,
+    decode_number,
+    decode_recording,
+    decode_user_error,
+)
+from trebuchet.store.interface import Batch, CallFilter, Page
+from trebuchet.store.migrate import upgrade_sqlite
+from trebuchet.store.reader import Readers
+from trebuchet.store.registry import RegistryReads
+from trebuchet.store.rows import Rows, make_rows
+from trebuchet.store.statements import select_all, select_by
+from trebuchet.store.writer import Job, Outcome, Writer
+
+MAX_WAITING = 20_000
+"""Batches that wait for the disk (about 2 kB each); beyond them the log says that it cannot keep up."""
+MAX_OPEN_CALLS = 20_000
+"""Calls kept in memory to be read without the disk; others are read from it."""
+BUSY_S = 2.0
+"""Longest wait for a lock another process holds on the file."""
+RELOAD_S = 1.0
+"""An unknown token makes the accounts be read again at most this often: the command line may have added one."""
+
+Connect = Callable[[str], sqlite3.Connection]
+"""Opens a connection to a SQLite URI; tests put failing ones in its place."""
+
+
+@dataclass(slots=True)
+class _Ticket:
+    batch: Batch
+    removed: ApplicationId | None
+    waiting: asyncio.Future[None]
+
+
+def _connect_plainly(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+
+
+class SqliteStore(RegistryReads):
+    """Implements `store.interface.Store`. Made by `open`; belongs to the event loop it was opened on."""
+
+    def __init__(self, path: Path, connect: Connect) -> None:
+        super().__init__()
+        self._path = path
+        self._connect = connect
+        self._loop = asyncio.get_running_loop()
+        self._open_calls: dict[CallId, Call] = {}
+        self._waiting = 0
+        self._is_closed = False
+        self._reloaded_at = 0.0
+        self._readers = Readers(self._connect_reader)
+        self._checkpointer = Checkpointer(self._connect_writer)
+        self._writer: Writer[_Ticket] = Writer(self._connect_writer, self._settle, self._checkpointer)
+
+    @classmethod
+    async def open(cls, path: Path, *, connect: Connect = _connect_plainly) -> "SqliteStore":
+        """Create or upgrade the file and load what is kept in memory. Raises `LogUnavailable`."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(None, upgrade_sqlite, path)
+        except Exception as error:
+            raise LogUnavailable(f"cannot open {path}: {error}") from error
+        store = cls(path, connect)
+        try:
+            await store._load_registry()
+        except BaseException:
+            await loop.run_in_executor(None, store._readers.close)
+            raise
+        store._checkpointer.start()
+        store._writer.start()
+        return store
+
+    async def close(self) -> None:
+        """Store what is waiting, then let go of the file."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        await self._loop.run_in_executor(None, self._close)
+
+    @property
+    def healthy(self) -> bool:
+        return not self._is_closed and self._writer.healthy
+
+    # --- writing ---
+
+    async def write(self, batch: Batch) -> None:
+        await self._submit(batch, make_rows(batch))
+
+    async def delete_application(self, application_id: ApplicationId) -> None:
+        freed = [replace(n, application_id=None) for n in self._registry.numbers_of_application(application_id)]
+        batch = Batch(numbers=tuple(freed))
+        rows = make_rows(batch)
+        rows.removed_applications = (application_id,)
+        await self._submit(batch, rows, removed=application_id)
+
+    async def _submit(self, batch: Batch, rows: Rows, removed: ApplicationId | None = None) -> None:
+        if self._is_closed:
+            raise LogUnavailable("the log is closed")
+        if self._waiting >= MAX_WAITING:
+            raise LogUnavailable("the log cannot keep up")
+        ticket = _Ticket(batch, removed, self._loop.create_future())
+        self._writer.submit(Job(rows, ticket))
+        self._waiting += 1
+        await ticket.waiting
+
+    def _settle(self, outcomes: Sequence[Outcome[_Ticket]]) -> None:
+        """On the writer's thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._finish, outcomes)
+        except RuntimeError:
+            return  # the loop is closed: nobody waits any more
+
+    def _finish(self, outcomes: Sequence[Outcome[_Ticket]]) -> None:
+        self._waiting -= len(outcomes)
+        for job, error in outcomes:
+            ticket = job.ticket
+            if error is None:
+                self._remember(ticket)
+            _resolve(ticket.waiting, error)
+
+    def _remember(self, ticket: _Ticket) -> None:
+        for call in ticket.batch.calls:
+            if call.state.is_final:
+                self._open_calls.pop(call.id, None)
+                continue
+            self._open_calls[call.id] = call
+            if len(self._open_calls) > MAX_OPEN_CALLS:
+                del self._open_calls[next(iter(self._open_calls))]
+        self._registry.apply(ticket.batch)
+        if ticket.removed is not None:
+            self._registry.remove_application(ticket.removed)
+
+    # --- reading ---
+
+    async def account_by_token(self, token: str) -> Account | None:
+        found = self._registry.account_by_token(token)
+        if found is None and time.monotonic() - self._reloaded_at > RELOAD_S:
+            self._reloaded_at = time.monotonic()
+            await self._load_accounts()
+            found = self._registry.account_by_token(token)
+        return found
+
+    async def call(self, call_id: CallId) -> Call | None:
+        found = self._open_calls.get(call_id)
+        if found is not None:
+            return found
+        docs = await self._fetch_by("calls", "id", call_id)
+        return decode_call(docs[0]) if docs else None
+
+    async def calls(self, account_id: AccountId, where: CallFilter, page: Page | None) -> list[Call]:
+        text, values = queries.list_calls(account_id, where, page)
+        return [decode_call(doc) for doc in await self._readers.fetch(text, values)]
+
+    async def open_calls(self) -> list[Call]:
+        return [decode_call(doc) for doc in await self._readers.fetch(queries.open_calls.text)]
+
+    async def events(self, call_id: CallId) -> list[LoggedEvent]:
+        query = queries.events_of_call
+        return [decode_event(doc) for doc in await self._readers.fetch(query.text, query.bind(call_id=call_id))]
+
+    async def event(self, call_id: CallId, event_id: EventId) -> LoggedEvent | None:
+        return next((event for event in await self.events(call_id) if event.id == event_id), None)
+
+    async def events_after(self, event: LoggedEvent, lane: str, limit: int) -> list[LoggedEvent]:
+        query = queries.events_after
+        values = query.bind(lane=lane, call_id=event.call_id, sequence=event.sequence, rows=limit)
+        return [decode_event(doc) for doc in await self._readers.fetch(query.text, values)]
+
+    async def recording(self, recording_id: RecordingId) -> Recording | None:
+        docs = await self._fetch_by("recordings", "id", recording_id)
+        return decode_recording(docs[0]) if docs else None
+
+    async def recording_by_media_name(self, account_id: AccountId, media_name: str) -> Recording | None:
+        query = queries.recording_by_media_name
+        docs = await self._readers.fetch(query.text, query.bind(account_id=account_id, media_name=media_name))
+        return decode_recording(docs[0]) if docs else None
+
+    async def recordings(self, account_id: AccountId, page: Page) -> list[Recording]:
+        query = queries.recordings_of_account
+        values = query.bind(account_id=account_id, **queries.bind_page(page))
+        return [decode_recording(doc) for doc in await self._readers.fetch(query.text, values)]
+
+    async def recordings_of_call(self, call_id: CallId) -> list[Recording]:
+        query = queries.recordings_of_call
+        return [decode_recording(doc) for doc in await self._readers.fetch(query.text, query.bind(call_id=call_id))]
+
+    async def unfinished_recordings(self) -> list[Recording]:
+        return [decode_recording(doc) for doc in await self._readers.fetch(queries.unfinished_recordings.text)]
+
+    async def user_error(self, error_id: UserErrorId) -> UserError | None:
+        docs = await self._fetch_by("user_errors", "id", error_id)
+        return decode_user_error(docs[0]) if docs else None
+
+    async def user_errors(self, account_id: AccountId, page: Page) -> list[UserError]:
+        query = queries.user_errors_of_account
+        values = query.bind(account_id=account_id, **queries.bind_page(page))
+        return [decode_user_error(doc) for doc in await self._readers.fetch(query.text, values)]
+
+    # --- inside ---
+
+    async def _fetch_by(self, table: str, column: str, key: str) -> list[bytes]:
+        query = select_by(table, column)
+        return await self._readers.fetch(query.text, query.bind(key=key))
+
+    async def _load_registry(self) -> None:
+        fetch = self._readers.fetch
+        self._registry.apply(
+            Batch(
+                accounts=tuple(map(decode_account, await fetch(select_all("accounts").text))),
+                applications=tuple(map(decode_application, await fetch(select_all("applications").text))),
+                numbers=tuple(map(decode_number, await fetch(select_all("numbers").text))),
+            )
+        )
+
+    async def _load_accounts(self) -> None:
+        """Only accounts not known yet: what is known may be newer than what was read."""
+        found = map(decode_account, await self._readers.fetch(select_all("accounts").text))
+        self._registry.apply(Batch(accounts=tuple(a for a in found if self._registry.account(a.id) is None)))
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        connection = self._connect(f"{self._path.absolute().as_uri()}?mode=rw")
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0", "cache_size = -32000"):
+            connection.execute(f"PRAGMA {pragma}").close()
+        return connection
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = self._connect(f"{self._path.absolute().as_uri()}?mode=rw")
+        connection.execute("PRAGMA query_only = 1").close()
+        return connection
+
+    def _close(self) -> None:
+        self._checkpointer.close()
+        self._writer.close()
+        self._readers.close()
+
+
+def _resolve(waiting: asyncio.Future[None], error: LocalError | None) -> None:
+    if waiting.done():  # its writer was cancelled
+        return
+    if error is None:
+        waiting.set_result(None)
+    else:
+        waiting.set_exception(error)
