@@ -7,7 +7,7 @@ no cycles, nothing for the garbage collector to walk when thousands of messages 
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Set
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from trebuchet.sip.errors import Malformed, Unprintable
 from trebuchet.sip.grammar import BLANK, check_printable, is_token, split_list
@@ -81,7 +81,7 @@ class Headers:
         self._names: list[str] = []
         self._keys: list[str] = []
         self._values: list[str] = []
-        self._cache: dict[str, object] | None = None
+        self._cache: dict[str, Any] | None = None
         for name, value in pairs:
             self.add(name, value)
 
@@ -93,6 +93,8 @@ class Headers:
     def get_all(self, name: str) -> list[str]:
         """The values of all lines of that name, one item a line."""
         key = _KEYS.get(name) or header_key(name)
+        if key not in self._keys:
+            return []
         return [value for at, value in zip(self._keys, self._values, strict=True) if at == key]
 
     def values(self, name: str) -> list[str]:
@@ -115,7 +117,8 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Appends a line. Raises `Unprintable` for CR, LF or NUL in the value or a name that is none."""
-        self._insert(len(self._keys), name, value)
+        _check(name, value)
+        self._append(name, _KEYS.get(name) or header_key(name), value)
 
     def insert_first(self, name: str, value: str) -> None:
         """Puts a line in front of the others of its name, or in front of everything (a new Via)."""
@@ -146,11 +149,13 @@ class Headers:
 
         Both sides hold single lines only, so nothing can break out; `suffix`, which is ours, is checked.
         """
-        check_printable(suffix)
-        key = header_key(name)
-        for index, at in enumerate(other._keys):
-            if at == key:
-                self._append(other._names[index], key, other._values[index] + suffix)
+        if suffix:
+            check_printable(suffix)
+        key, keys = _KEYS.get(name) or header_key(name), other._keys
+        index = -1
+        for _ in range(keys.count(key)):
+            index = keys.index(key, index + 1)
+            self._append(other._names[index], key, other._values[index] + suffix)
 
     def copy(self) -> "Headers":
         """An independent copy."""
@@ -164,7 +169,8 @@ class Headers:
         if cache is None:
             cache = self._cache = {}
         elif slot in cache:
-            return cast(T, cache[slot])
+            known: T = cache[slot]
+            return known
         value = read(self)
         cache[slot] = value
         return value

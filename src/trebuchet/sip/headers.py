@@ -99,6 +99,8 @@ class NameAddress:
             name = unquote(name) if name[:1] == '"' else name.strip(BLANK)
             if "\0" in name:
                 name = name.replace("\0", "")
+            if "\n" in name or "\r" in name:
+                raise Malformed("a line break in a name")
             uri_text = uri_text.strip(BLANK)
         else:
             name = ""
