@@ -1,0 +1,1 @@
+"""The asyncio shell around `trebuchet.sip`: sockets, DNS, timers, and the face call control sees (`SipPlane`)."""

@@ -1,0 +1,415 @@
+"""`SipPlane`: the signalling plane call control sees, around one SIP user agent.
+
+One leg is one call. What goes wrong with one leg (its listener raises, its message cannot be read) ends that leg.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import structlog
+
+from trebuchet.base.clock import Clock
+from trebuchet.base.errors import TrebuchetError
+from trebuchet.base.rand import Rand
+from trebuchet.calls.interfaces import (
+    IncomingCallHandler,
+    LegListener,
+    OutgoingCall,
+    Refusal,
+    SignallingError,
+)
+from trebuchet.model.cause import Blame, Cause
+from trebuchet.model.media_description import MediaDescription
+from trebuchet.signalling.causes import REFUSAL_STATUS, cause_of_end, detail_of_end
+from trebuchet.signalling.descriptions import read_sdp, to_audio
+from trebuchet.signalling.dns import Dns
+from trebuchet.signalling.door import Door
+from trebuchet.signalling.incoming import read_invite
+from trebuchet.signalling.info_digits import read_info_digit
+from trebuchet.signalling.leg import Attempt, SipLeg
+from trebuchet.signalling.outgoing import next_hop, permitted, plan, route_of, write_invite
+from trebuchet.signalling.resolver import Candidate, Unresolvable
+from trebuchet.signalling.routes import Routes
+from trebuchet.signalling.settings import SipSettings
+from trebuchet.signalling.shell import SipShell
+from trebuchet.signalling.watch import TrunkWatch
+from trebuchet.sip.errors import Malformed, SipError
+from trebuchet.sip.message import Request
+from trebuchet.sip.offer_answer import SdpSession
+from trebuchet.sip.outputs import (
+    Acked,
+    Answered,
+    Ended,
+    EndReason,
+    Flow,
+    IncomingInvite,
+    InfoReceived,
+    LegId,
+    OfferAnswered,
+    Offered,
+    OfferRefused,
+    OptionsAnswered,
+    OutOfDialogRequest,
+    Output,
+    Progress,
+    Send,
+)
+
+log = structlog.get_logger(__name__)
+
+RINGING_STATUSES = (180, 183)
+
+
+class SipPlane:
+    """Implements `calls.interfaces.SignallingPlane`. Set `handler` before `start`; without it callers get 480.
+
+    Reachable by anybody: the sockets. Strangers get 403, and no state is kept for them.
+    """
+
+    def __init__(self, settings: SipSettings, rand: Rand, clock: Clock, *, dns: Dns | None = None) -> None:
+        self._settings = settings
+        self._rand = rand
+        self.handler: IncomingCallHandler | None = None
+        self._door = Door(
+            settings.trunks,
+            settings.allowed_hosts,
+            settings.allowed_networks,
+            allows_loopback=settings.allows_loopback,
+        )
+        self._routes = Routes(settings.trunks)
+        self._shell = SipShell(
+            settings,
+            rand,
+            clock,
+            self._handle_news,
+            gate=self._gate,
+            is_known=lambda host: self._door.admit(host) is not None,
+            dns=dns,
+        )
+        self._watch = TrunkWatch(settings, self._shell, self._door)
+        self._legs: dict[LegId, SipLeg] = {}
+        self._searches: dict[SipLeg, asyncio.Task[None]] = {}
+
+    # --- life
+
+    async def start(self) -> None:
+        """Bind every address and learn the addresses of configured names. Raises `OSError`."""
+        await self._shell.start()
+        await self._watch.start()
+
+    @property
+    def bound(self) -> tuple[tuple[str, str, int], ...]:
+        """What is listened on: transport, host, port."""
+        return tuple((link.transport, *link.local) for link in self._shell.links)
+
+    @property
+    def shell(self) -> SipShell:
+        """The sockets and the user agent, for traces and figures."""
+        return self._shell
+
+    @property
+    def trunk_states(self) -> dict[str, bool | None]:
+        """Whether each trunk answered its last probe; `None` when it is not asked, or not yet."""
+        return self._watch.states
+
+    @property
+    def leg_count(self) -> int:
+        """Legs that have not ended."""
+        return len(self._legs) + len(self._searches)
+
+    def begin_drain(self) -> None:
+        """From now on new callers get 503 with Retry-After; what runs goes on."""
+        self._shell.ua.drain()
+
+    async def close(self) -> None:
+        """Close the sockets. Legs that are still up are forgotten without a word: hang them up before."""
+        searches = list(self._searches.values())
+        for task in searches:
+            task.cancel()
+        await asyncio.gather(*searches, return_exceptions=True)
+        await self._watch.close()
+        await self._shell.close()
+
+    # --- what call control asks for
+
+    def check_destination(self, to: str) -> str | None:
+        trunk = route_of(to, self._routes, self._door)
+        return None if trunk is None else trunk.name
+
+    def place_call(self, call: OutgoingCall, listener: LegListener) -> SipLeg:
+        attempt = plan(call, self._routes, self._door)
+        leg = SipLeg(self, self._new_sdp(), None, attempt)
+        leg.listener = listener
+        host, port, transport, is_secure = next_hop(attempt)
+        literal = self._shell.resolver.shortcut(host, port, transport, is_secure=is_secure)
+        if literal is None:
+            self._check(leg, attempt)
+            self._search(leg, self._resolve(leg, attempt))
+            return leg
+        if self._shell.addresses.link(literal.transport, literal.host) is None:
+            raise SignallingError(f"no {literal.transport} address of ours leads there")
+        attempt.candidates.append(literal)
+        self._launch(leg, attempt)
+        return leg
+
+    def hang_up_from_snapshot(self, snapshot: bytes) -> None:
+        try:
+            self._shell.ua.bye_from_snapshot(snapshot, self._shell.now())
+        except TrebuchetError as error:
+            log.warning("dialog snapshot not usable", code=error.code)
+        self._shell.flush()
+
+    # --- placing calls
+
+    def _check(self, leg: SipLeg, attempt: Attempt) -> None:
+        """Raise now what would make the INVITE unprintable, before DNS is asked."""
+        try:
+            write_invite(attempt, Candidate("192.0.2.1", 5060, "udp"), "192.0.2.1", b"")
+        except Malformed as error:
+            raise SignallingError(str(error)) from error
+
+    def _search(self, leg: SipLeg, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._searches[leg] = task
+        task.add_done_callback(lambda done: self._searches.pop(leg, None))
+
+    async def _resolve(self, leg: SipLeg, attempt: Attempt) -> None:
+        host, port, transport, is_secure = next_hop(attempt)
+        try:
+            found = await self._shell.resolver.resolve(host, port, transport, is_secure=is_secure)
+        except Unresolvable:
+            self._end(leg, Cause.TEMPORARY_FAILURE, Blame.CARRIER, Unresolvable.code)
+            return
+        usable = [
+            each
+            for each in permitted(attempt, found, self._door)
+            if self._shell.addresses.link(each.transport, each.host) is not None
+        ]
+        if not usable:
+            self._end(leg, Cause.TEMPORARY_FAILURE, Blame.CUSTOMER, "no address of this host may be called")
+            return
+        for each in usable:
+            self._shell.remember_server_name((each.host, each.port), host)
+        attempt.candidates.extend(usable)
+        if not leg.is_unwanted:
+            self._launch_guarded(leg, attempt)
+
+    def _launch(self, leg: SipLeg, attempt: Attempt) -> None:
+        """Send the INVITE to the next place. Raises `Unprintable` or `SignallingError`, and then nothing was sent."""
+        candidate = attempt.current = attempt.candidates.popleft()
+        domain = self._shell.addresses.address(candidate.transport, candidate.host)[0]
+        try:
+            invite = write_invite(attempt, candidate, domain, leg.sdp.offer(to_audio(attempt.call.offer)))
+        except Malformed as error:
+            raise SignallingError(str(error)) from error
+        leg.id = self._shell.ua.invite(invite, self._shell.now())
+        self._legs[leg.id] = leg
+        self._shell.flush()
+
+    def _launch_guarded(self, leg: SipLeg, attempt: Attempt) -> None:
+        try:
+            self._launch(leg, attempt)
+        except TrebuchetError as error:
+            self._end(leg, Cause.INTERNAL, Blame.US, error.code)
+
+    def _try_elsewhere(self, leg: SipLeg, ended: Ended) -> bool:
+        """RFC 3263 4.3: nobody there, or 503: the next place gets a fresh INVITE."""
+        attempt = leg.attempt
+        if attempt is None or attempt.current is None or leg.is_unwanted or leg.was_answered:
+            return False
+        is_absent = ended.reason is EndReason.TRANSPORT or (ended.reason is EndReason.TIMEOUT and ended.status is None)
+        if not is_absent and ended.status != 503:
+            return False
+        self._shell.resolver.mark_failed(attempt.current)
+        if not attempt.candidates:
+            return False
+        leg.early_body = b""
+        self._launch_guarded(leg, attempt)
+        return True
+
+    # --- commands of legs
+
+    def ring(self, leg: SipLeg) -> None:
+        self._command(leg, lambda leg_id, now: self._shell.ua.ring(leg_id, now))
+
+    def answer(self, leg: SipLeg, description: MediaDescription) -> None:
+        audio = to_audio(description)
+        offer, leg.peer_offer = leg.peer_offer, None
+        body = leg.sdp.offer(audio) if offer is None else leg.sdp.answer(offer, audio)
+        leg.was_answered = True
+        self._command(leg, lambda leg_id, now: self._shell.ua.answer(leg_id, body, now))
+
+    def reject(self, leg: SipLeg, refusal: Refusal) -> None:
+        if leg.is_outgoing or leg.was_answered:
+            self.hang_up(leg)
+            return
+        leg.refusal = refusal
+        self._refuse(leg, REFUSAL_STATUS[refusal])
+
+    def _refuse(self, leg: SipLeg, status: int) -> None:
+        headers = (("Retry-After", str(self._settings.retry_after_s)),) if status == 503 else ()
+        self._command(leg, lambda leg_id, now: self._shell.ua.reject(leg_id, status, now, None, headers))
+
+    def hang_up(self, leg: SipLeg) -> None:
+        leg.is_unwanted = True
+        search = self._searches.get(leg)
+        if search is not None:
+            search.cancel()
+            asyncio.get_running_loop().call_soon(self._end, leg, Cause.CANCELLED, Blame.US, None)
+            return
+        self._command(leg, lambda leg_id, now: self._shell.ua.hang_up(leg_id, now))
+
+    def dialog_snapshot(self, leg: SipLeg) -> bytes | None:
+        return None if leg.id is None else self._shell.ua.dialog_snapshot(leg.id)
+
+    def _command(self, leg: SipLeg, act: Callable[[LegId, float], None]) -> None:
+        if leg.id is not None:
+            act(leg.id, self._shell.now())
+            self._shell.flush()
+
+    # --- news of the user agent
+
+    def _gate(self, request: Request, flow: Flow) -> int | None:
+        return None if self._door.admit(flow.remote[0]) is not None else 403
+
+    def _handle_news(self, output: Output) -> None:
+        if isinstance(output, IncomingInvite):
+            self._guard(self._handle_invite, output)
+        elif isinstance(output, OptionsAnswered):
+            self._watch.handle_answer(output)
+        elif not isinstance(output, Send | OutOfDialogRequest):
+            leg = self._legs.get(output.leg)
+            if leg is not None:
+                self._tell_leg(leg, output)
+
+    def _guard(self, act: Callable[[IncomingInvite], None], output: IncomingInvite) -> None:
+        try:
+            act(output)
+        except Exception as error:
+            log.exception("incoming call failed", kind=type(error).__name__)
+            leg = self._legs.get(output.leg)
+            if leg is not None:
+                self.reject(leg, Refusal.INTERNAL)
+
+    def _handle_invite(self, invite: IncomingInvite) -> None:
+        leg = SipLeg(self, self._new_sdp(), invite.leg, None)
+        self._legs[invite.leg] = leg
+        visitor = self._door.admit(invite.flow.remote[0])
+        if visitor is None:
+            self._refuse(leg, 403)
+            return
+        read = read_sdp(invite.body) if invite.body else None
+        if invite.body and read is None:
+            self._refuse(leg, 488)
+            return
+        if read is not None:
+            leg.peer_offer = read[0]
+        try:
+            call = read_invite(invite.request, visitor, None if read is None else read[1])
+        except SipError as error:
+            self._refuse(leg, error.status)
+            return
+        listener = self.handler.handle_incoming(call, leg) if self.handler is not None else None
+        if listener is not None:
+            leg.listener = listener
+        elif leg.refusal is None and not leg.is_unwanted:
+            self.reject(leg, Refusal.UNAVAILABLE)
+
+    def _tell_leg(self, leg: SipLeg, output: Output) -> None:
+        try:
+            self._handle_leg_news(leg, output)
+        except Exception as error:
+            log.exception("leg failed", news=type(output).__name__, kind=type(error).__name__)
+            self._fail(leg)
+
+    def _fail(self, leg: SipLeg) -> None:
+        """An error of ours ends this leg alone: the peer hears BYE, CANCEL or a refusal, its listener the cause."""
+        leg.is_unwanted = True
+        self._command(leg, lambda leg_id, now: self._shell.ua.hang_up(leg_id, now))
+        self._end(leg, Cause.INTERNAL, Blame.US, None)
+
+    def _handle_leg_news(self, leg: SipLeg, output: Output) -> None:
+        listener = leg.listener
+        if isinstance(output, Ended):
+            self._handle_ended(leg, output)
+        elif listener is None:
+            return
+        elif isinstance(output, Progress):
+            self._handle_progress(leg, listener, output)
+        elif isinstance(output, Answered):
+            self._handle_answered(leg, listener, output)
+        elif isinstance(output, Acked):
+            listener.handle_confirmed(_description(output.body))
+        elif isinstance(output, Offered):
+            self._handle_offered(leg, listener, output)
+        elif isinstance(output, OfferAnswered):
+            listener.handle_confirmed(_description(output.body))
+        elif isinstance(output, InfoReceived):
+            digit = read_info_digit(output.content_type, output.body)
+            if digit is not None:
+                listener.handle_digit(*digit)
+        else:
+            assert isinstance(output, OfferRefused)
+
+    def _handle_progress(self, leg: SipLeg, listener: LegListener, progress: Progress) -> None:
+        if progress.body:
+            leg.early_body = progress.body
+        if progress.status in RINGING_STATUSES and not leg.has_rung:
+            leg.has_rung = True
+            listener.handle_ringing()
+
+    def _handle_answered(self, leg: SipLeg, listener: LegListener, answered: Answered) -> None:
+        """A 200 without SDP follows a provisional answer that carried it (RFC 3262 5)."""
+        leg.was_answered = True
+        body = answered.body or leg.early_body
+        leg.attempt, leg.early_body = None, b""
+        listener.handle_answered(_description(body))
+
+    def _handle_offered(self, leg: SipLeg, listener: LegListener, offered: Offered) -> None:
+        read = read_sdp(offered.body) if offered.body is not None else None
+        if offered.body is not None and read is None:
+            self._refuse_offer(leg)
+            return
+        ours = listener.handle_offer(None if read is None else read[1])
+        if ours is None:
+            self._refuse_offer(leg)
+            return
+        audio = to_audio(ours)
+        body = leg.sdp.offer(audio) if read is None else leg.sdp.answer(read[0], audio)
+        self._command(leg, lambda leg_id, now: self._shell.ua.accept_offer(leg_id, body, now))
+
+    def _refuse_offer(self, leg: SipLeg) -> None:
+        self._command(leg, lambda leg_id, now: self._shell.ua.refuse_offer(leg_id, 488, now))
+
+    def _handle_ended(self, leg: SipLeg, ended: Ended) -> None:
+        if leg.id is not None:
+            self._legs.pop(leg.id, None)
+        if self._try_elsewhere(leg, ended):
+            return
+        cause, blame = cause_of_end(
+            ended, is_outgoing=leg.is_outgoing, was_answered=leg.was_answered, refusal=leg.refusal
+        )
+        self._end(leg, cause, blame, detail_of_end(ended))
+
+    def _end(self, leg: SipLeg, cause: Cause, blame: Blame, detail: str | None) -> None:
+        """Tell the listener, once, as the last thing."""
+        if leg.has_ended:
+            return
+        leg.has_ended = True
+        if leg.id is not None:
+            self._legs.pop(leg.id, None)
+        listener, leg.listener, leg.attempt, leg.peer_offer = leg.listener, None, None, None
+        if listener is None:
+            return
+        try:
+            listener.handle_ended(cause, blame, detail)
+        except Exception as error:
+            log.exception("leg failed at its end", kind=type(error).__name__)
+
+    def _new_sdp(self) -> SdpSession:
+        return SdpSession(self._rand.below(1 << 62))
+
+
+def _description(body: bytes) -> MediaDescription | None:
+    read = read_sdp(body) if body else None
+    return None if read is None else read[1]
