@@ -5,7 +5,15 @@ from dataclasses import replace
 import structlog
 
 from trebuchet.base.clock import Clock
-from trebuchet.calls.interfaces import Archive, Change, Log, RecordingFinisher, SignallingPlane, UnitOfWork
+from trebuchet.calls.interfaces import (
+    Archive,
+    Change,
+    Log,
+    LogUnavailable,
+    RecordingFinisher,
+    SignallingPlane,
+    UnitOfWork,
+)
 from trebuchet.calls.machine import Machine
 from trebuchet.calls.stimuli import Fail, Status
 from trebuchet.model.call import Call
@@ -51,12 +59,21 @@ class Recovery:
             if call.dialog is not None:
                 self._signalling.hang_up_from_snapshot(call.dialog)
 
-    async def save_recordings(self) -> int:
-        """Make every unfinished recording playable, and report it. Returns how many there were."""
-        recordings = await self._archive.unfinished_recordings()
-        for recording in recordings:
-            await self._save(recording)
-        return len(recordings)
+    async def leftovers(self) -> list[Recording]:
+        """Recordings that an earlier process left unfinished. To be read before the first call of this one."""
+        return await self._archive.unfinished_recordings()
+
+    async def save_recordings(self, leftovers: list[Recording]) -> int:
+        """Make each of them playable, and report it; one that cannot be stored now is left to the next start.
+        Returns how many are done."""
+        done = 0
+        for recording in leftovers:
+            try:
+                await self._save(recording)
+                done += 1
+            except LogUnavailable as error:
+                logger.warning("recording not reported", recording_id=recording.id, reason=str(error))
+        return done
 
     async def _save(self, recording: Recording) -> None:
         is_complete = await self._finisher.finish(recording)

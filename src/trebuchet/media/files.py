@@ -13,6 +13,8 @@ import os
 import sys
 from pathlib import Path
 
+import structlog
+
 from trebuchet.base.errors import LocalError, RemoteError
 from trebuchet.media.audio_messages import CancelJob, Job, JobDone, done_decoder
 from trebuchet.media.channel import LoopChannel, socket_pair
@@ -21,6 +23,8 @@ from trebuchet.media.wav import salvage
 from trebuchet.model.recording import Recording, RecordingFormat
 
 __all__ = ["AudioFiles", "AudioProcessFailed", "NotAudio", "RecordingFiles", "child_environment", "salvage"]
+
+log = structlog.get_logger(__name__)
 
 JOBS_AT_ONCE = 2
 """Jobs are pure computing; more would only take the CPU away from calls."""
@@ -184,7 +188,8 @@ class RecordingFiles:
                 await self._audio.encode_mp3(source, target)
                 source.unlink()
             return target.is_file()
-        except (LocalError, RemoteError, OSError):
+        except (LocalError, RemoteError, OSError) as error:
+            log.warning("recording not saved", recording_id=recording.id, reason=str(error))
             return False
 
 
