@@ -335,7 +335,11 @@ def _semantics() -> list[Case]:
         ),
         Case(
             "bext01",
-            options("bext01", "Require: nothingSupportsThis", "Require: nothingSupportsThisEither"),
+            options(
+                "bext01",
+                "Require: nothingSupportsThis, nothingSupportsThisEither",
+                "Proxy-Require: noProxiesSupportThis, norDoAnyProxiesSupportThis",
+            ),
             answers=frozenset({420}),
         ),
         Case("invut", invite("invut", "Content-Type: application/unknownformat"), answers=frozenset({415})),

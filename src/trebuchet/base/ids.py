@@ -15,6 +15,8 @@ UserErrorId = NewType("UserErrorId", str)
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 LENGTH = 23
 """23 characters of five bits: 115 bits, far beyond guessing and beyond collision."""
+_LETTERS = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
+"""The letter for each random byte: its lower five bits count."""
 
 
 class Ids:
@@ -24,7 +26,7 @@ class Ids:
         self._rand = rand
 
     def _new(self, prefix: str) -> str:
-        return prefix + "-" + "".join(ALPHABET[byte & 31] for byte in self._rand.token(LENGTH))
+        return f"{prefix}-{self._rand.token(LENGTH).translate(_LETTERS).decode('ascii')}"
 
     def account(self) -> AccountId:
         return AccountId(self._new("u"))

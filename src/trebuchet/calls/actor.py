@@ -9,7 +9,7 @@ as the log can.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
@@ -17,6 +17,7 @@ from trebuchet.base.clock import Clock
 from trebuchet.base.errors import TrebuchetError
 from trebuchet.base.ids import CallId, RecordingId
 from trebuchet.base.units import RATE_HZ
+from trebuchet.base.values import frozen
 from trebuchet.calls.commands import CallNotReady, TransferFailed, UpdateCall
 from trebuchet.calls.effects import EffectsPerformer
 from trebuchet.calls.inbox import Inbox
@@ -66,7 +67,7 @@ MAX_ERRORS = 3
 it in good order, the others leave room for its recordings."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Collaborators:
     """What every actor works with."""
 
@@ -84,7 +85,7 @@ class Collaborators:
     """The actor has finished."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Departure:
     """A new call that is ready to be dialled: its actor, its INVITE, what it hears first."""
 
@@ -93,7 +94,7 @@ class Departure:
     whisper: RenderedPrompt | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Command:
     command: UpdateCall
     departure: Departure | None
@@ -101,25 +102,25 @@ class _Command:
     done: "asyncio.Future[None]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Digit:
     digit: str
     duration_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _PlaybackDone:
     playback: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _RecorderStopped:
     recording_id: RecordingId
     samples: int
     reason: StopReason
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _RecordingSaved:
     recording: Recording
 

@@ -24,11 +24,12 @@ The transitions are pure: they return a `Step`, and the actor performs its effec
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from trebuchet.base.values import frozen
 from trebuchet.calls.commands import UpdateCall, WrongCallState
 from trebuchet.calls.interfaces import Refusal
 from trebuchet.calls.recording import RecordingRules
@@ -204,7 +205,7 @@ class Machine:
         return Step(Status(call), (*end.before, Ended(end.cause, end.detail)), recordings, tuple(effects))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Ending:
     cause: Cause
     blame: Blame
@@ -215,7 +216,7 @@ class _Ending:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transition:
     """One cell: the method that makes the step, and the phases it may lead to (for the diagram and its test)."""
 

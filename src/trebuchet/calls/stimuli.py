@@ -4,9 +4,10 @@ A *stimulus* goes into the table of `machine`; a *step* comes out: the call's ne
 commit with it, and the *effects* that the actor performs once they are stored.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from trebuchet.base.ids import CallId, RecordingId
+from trebuchet.base.values import frozen
 from trebuchet.calls.interfaces import Change as Change
 from trebuchet.calls.interfaces import Refusal, UnitOfWork
 from trebuchet.model.call import Call, TransferRequest
@@ -17,24 +18,24 @@ from trebuchet.model.recording import Recording
 # --- stimuli --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """The client answers the incoming call."""
 
     dialog: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reject:
     """The client refuses the incoming call."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HangUp:
     """The client ends the call."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartTransfer:
     """The client connects the call with a new one, `target`, that is being set up."""
 
@@ -42,14 +43,14 @@ class StartTransfer:
     request: TransferRequest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LegAnswered:
     """The callee answered our INVITE."""
 
     dialog: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LegEnded:
     """The peer, or the way to it, ended the call; the leg is gone already."""
 
@@ -58,12 +59,12 @@ class LegEnded:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RingExpired:
     """Nobody answered in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fail:
     """Something of ours ends the call: lost audio, shutdown, an error."""
 
@@ -72,14 +73,14 @@ class Fail:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetReady:
     """The new call of a transfer was answered and has heard its whisper: it can be joined."""
 
     other: CallId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OtherEnded:
     """A call we are joined with, or wait for, has ended, or has left us for somebody else."""
 
@@ -93,72 +94,72 @@ Stimulus = (
 # --- effects --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerLeg:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RejectLeg:
     refusal: Refusal
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HangUpLeg:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopRingTimer:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartRecorder:
     recording: Recording
     max_duration_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopRecorder:
     recording_id: RecordingId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CloseMedia:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlayRingback:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopPlayback:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Join:
     """Let the two parties hear each other."""
 
     other: CallId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leave:
     """Take this party out of its bridge."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OfferJoin:
     """Whisper to this party if there is a whisper, then tell `other` that it can be joined."""
 
     other: CallId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tell:
     """Pass a stimulus to another call."""
 
@@ -185,7 +186,7 @@ Effect = (
 # --- status and step ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """All that call control knows of one call between two stimuli."""
 
@@ -198,7 +199,7 @@ class Status:
     """The new call that is being set up for this one while it is transferring."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """A decision: nothing has happened yet."""
 

@@ -1,7 +1,6 @@
 """The rules of a transfer that concern neither SIP nor audio: whose number is shown, and what is said of diversions."""
 
-from dataclasses import dataclass
-
+from trebuchet.base.values import frozen
 from trebuchet.calls.commands import CallerIdNotAllowed, Transfer
 from trebuchet.calls.interfaces import Directory
 from trebuchet.model.call import Call, Direction
@@ -9,7 +8,7 @@ from trebuchet.model.call import Call, Direction
 PRIVATE = "private"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallerId:
     """What the new party sees (`shown`) and whose number stands behind it (`number`)."""
 

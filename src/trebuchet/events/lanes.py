@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from trebuchet.base.ids import EventId
+from trebuchet.base.values import frozen_keywords
 from trebuchet.model.event import LoggedEvent
 
 MAX_QUEUED = 256
@@ -16,7 +17,7 @@ PIECE = 128
 """Events read from the log at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class RelayLimits:
     max_in_flight: int = 1024
     """Deliveries at once, over all web servers. Each may hold a connection for up to 10 s."""

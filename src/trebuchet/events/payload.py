@@ -3,12 +3,12 @@
 The wire's names (camelCase, `active`, `NORMAL_CLEARING`) exist here and in the API alone.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
 import msgspec
 
+from trebuchet.base.values import frozen
 from trebuchet.model.call import Call, Direction, Diversion
 from trebuchet.model.cause import Cause
 from trebuchet.model.event import (
@@ -51,7 +51,7 @@ _encode = msgspec.json.Encoder().encode
 Body = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Description:
     """A fact in the wire's words."""
 

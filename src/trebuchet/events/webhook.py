@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,6 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from trebuchet import __version__
+from trebuchet.base.values import frozen_keywords
 from trebuchet.fetch.client import Answer, FetchError, FetchTimeout, GuardedClient
 from trebuchet.model.application import DEFAULT_WEBHOOK_TIMEOUT_MS
 from trebuchet.model.call import HttpMethod, WebhookTarget
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
     """No connection, no HTTP, or a URL that leads where we do not go."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class Attempt:
     """What came of it. Durations in milliseconds."""
 

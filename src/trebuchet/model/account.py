@@ -1,12 +1,12 @@
 """Accounts: whose calls these are, and the credentials that prove it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from trebuchet.base.ids import AccountId
+from trebuchet.base.values import frozen_keywords
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class Account:
     """A customer of this server. The secret itself is never kept: only its SHA-256."""
 

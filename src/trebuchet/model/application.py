@@ -1,16 +1,16 @@
 """Applications: where the events of incoming calls go."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from trebuchet.base.ids import AccountId, ApplicationId
+from trebuchet.base.values import frozen_keywords
 from trebuchet.model.call import HttpMethod, WebhookTarget
 
 DEFAULT_WEBHOOK_TIMEOUT_MS = 10_000
 """Longest wait for an application's web server, and the default (API limit)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class Application:
     id: ApplicationId
     account_id: AccountId

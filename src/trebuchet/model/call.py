@@ -1,10 +1,11 @@
 """A call: one party's connection to us. Immutable; every change makes a new value and is committed with its events."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from trebuchet.base.ids import AccountId, ApplicationId, CallId
+from trebuchet.base.values import frozen_keywords
 from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.prompt import Prompt
 from trebuchet.model.recording import RecordingSettings
@@ -41,7 +42,7 @@ class HttpMethod(StrEnum):
     POST = "post"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class WebhookTarget:
     """Where a call's events go, and how."""
 
@@ -52,7 +53,7 @@ class WebhookTarget:
     fallback_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class Diversion:
     """The last diversion of an incoming call (RFC 5806), as the application is told about it."""
 
@@ -66,7 +67,7 @@ class Diversion:
     """Further parameters of the header."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class TransferRequest:
     """What was asked for when a call was transferred; read back in the call resource."""
 
@@ -76,7 +77,7 @@ class TransferRequest:
     whisper: Prompt | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class Call:
     id: CallId
     account_id: AccountId

@@ -4,48 +4,48 @@ A *fact* is what happened, as call control sees it. The event log turns facts in
 unit of work that stores the call's new state stores them, and only then does anybody hear of them.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from trebuchet.base.ids import AccountId, CallId, EventId, RecordingId
+from trebuchet.base.values import frozen, frozen_keywords
 from trebuchet.model.call import WebhookTarget
 from trebuchet.model.cause import Cause
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Created:
     """The call exists. Log only: no webhook."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arrived:
     """An incoming call for the customer's application."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RingTimedOut:
     """Nobody answered in time; the end follows as its own fact."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     cause: Cause
     detail: str | None = None
     """Free text for the log (a SIP status line, the name of an error); never sent to the application."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DigitPressed:
     digit: str
     duration_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordingFinished:
     """The recording resource reads `complete` or `error`, and if complete its media can be fetched."""
 
@@ -55,7 +55,7 @@ class RecordingFinished:
     ended_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlaybackChanged:
     """A file or a sentence began or ended on the call."""
 
@@ -64,7 +64,7 @@ class PlaybackChanged:
     tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransferChanged:
     """Log only: a transfer began, was connected, or came to nothing."""
 
@@ -86,7 +86,7 @@ Fact = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class LoggedEvent:
     """One row of a call's log: complete in itself, so that delivery and replay need nothing else."""
 

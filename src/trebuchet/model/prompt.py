@@ -1,7 +1,8 @@
 """Something playable: a sentence to speak or a file to fetch."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from trebuchet.base.values import frozen, frozen_keywords
 
 MAX_SENTENCE_CHARS = 1000
 """Longest sentence a client may have spoken (the API's own limit)."""
@@ -12,7 +13,7 @@ class Gender(StrEnum):
     MALE = "male"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class Sentence:
     """Text to speak. `locale` and `voice` are canonical names of the voice table (`en_US`, `susan`)."""
 
@@ -24,7 +25,7 @@ class Sentence:
     """-4 … 4; steps of 3 dB."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class AudioFile:
     """A wav or mp3 file at an http(s) URL."""
 
@@ -36,7 +37,7 @@ class AudioFile:
 Prompt = Sentence | AudioFile
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RenderedPrompt:
     """A prompt as samples: headerless native-endian int16 PCM, 8 kHz mono, in a local file that stays in place."""
 

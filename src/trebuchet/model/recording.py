@@ -1,10 +1,10 @@
 """Recordings: what is asked for and what has become of it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from trebuchet.base.ids import AccountId, CallId, RecordingId
+from trebuchet.base.values import frozen_keywords
 
 
 class RecordingFormat(StrEnum):
@@ -20,7 +20,7 @@ class RecordingState(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class RecordingSettings:
     """How the next recording of a call is made, and whether one runs (or will run from the answer on)."""
 
@@ -30,7 +30,7 @@ class RecordingSettings:
     """`None`: the server's maximum."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class Recording:
     """One span of recorded audio. Its file is `media_name` under the account's media folder."""
 

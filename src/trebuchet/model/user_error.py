@@ -1,12 +1,12 @@
 """What went wrong for a customer, kept where he can read it: failed requests and failed webhooks."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from trebuchet.base.ids import AccountId, UserErrorId
+from trebuchet.base.values import frozen_keywords
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class UserError:
     id: UserErrorId
     account_id: AccountId

@@ -3,15 +3,14 @@
 The names are those of the v1 API; which engine speaks them, and how, is the speech package's business.
 """
 
-from dataclasses import dataclass
-
 from trebuchet.base.errors import RemoteError
+from trebuchet.base.values import frozen
 from trebuchet.model.prompt import Gender
 
 DEFAULT_LOCALE = "en_US"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Voice:
     """One voice. `name` is lower case (`susan`), `locale` canonical (`en_US`, one of `LOCALES`)."""
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.errors import Malformed
 from trebuchet.sip.grammar import encode, quote, refuse_controls, unquote
 
@@ -41,7 +42,7 @@ _STRENGTH = ("MD5", "MD5-SESS", "SHA-256", "SHA-256-SESS")
 """Algorithms by upper-case name, weakest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Challenge:
     """What a peer asks for. `algorithm` as it wrote it; `qop` lower case, empty for RFC 2069 peers."""
 
@@ -137,7 +138,7 @@ def ha1(algorithm: str, username: str, realm: str, password: str) -> str:
     return _HASHES[algorithm.upper()](encode(f"{username}:{realm}:{password}"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DigestInput:
     """All that goes into a digest response besides the secret."""
 

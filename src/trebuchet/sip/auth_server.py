@@ -8,9 +8,9 @@ it accepted. Reached by unauthenticated strangers; raises `Malformed` and nothin
 
 import base64
 import hmac
-from dataclasses import dataclass
 from enum import StrEnum
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.auth import DigestInput, ha1, parse_auth
 from trebuchet.sip.errors import Malformed
 from trebuchet.sip.grammar import encode, quote
@@ -36,14 +36,14 @@ class Verdict(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ha1:
     """A stored hash of user, realm and password, in place of the password; made for one algorithm."""
 
     hexadecimal: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Authorization:
     """What a peer claims; nothing of it is verified."""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.client_auth import ClientAuth
 from trebuchet.sip.dialog import Dialog
 from trebuchet.sip.message import Headers, Request
@@ -62,7 +63,7 @@ class Reliable:
     has_body: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerOffer:
     """A request of the peer that waits for `accept_offer` or `refuse_offer`."""
 
@@ -71,7 +72,7 @@ class PeerOffer:
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwnOffer:
     """A re-INVITE of ours under way; `is_refresh` when it only keeps the session alive."""
 

@@ -1,8 +1,8 @@
 """Carries out the steps of the call table: the one place that moves a call from phase to phase."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.call import Call, CallTimer, Phase, Unacked
 from trebuchet.sip.call_phases import TABLE, CallDo, CallEvent
 from trebuchet.sip.core import Core
@@ -14,7 +14,7 @@ from trebuchet.sip.session_timer import SessionTimer
 from trebuchet.sip.transaction import Purpose
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """What came with an event, as far as the actions need it."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from trebuchet.base.rand import Rand
+from trebuchet.base.values import frozen
 from trebuchet.sip.auth import Challenge, Credentials, authorize, parse_challenges, pick_challenge
 from trebuchet.sip.errors import Malformed
 from trebuchet.sip.message import Request, Response
@@ -20,7 +21,7 @@ MAX_ATTEMPTS = 3
 _HEADERS = {401: ("WWW-Authenticate", "Authorization"), 407: ("Proxy-Authenticate", "Proxy-Authorization")}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrunkCredentials:
     """User and password for one trunk. `hosts`: its further names or addresses; `realm` `None`: any realm of it."""
 

@@ -15,6 +15,9 @@ from trebuchet.sip.transaction import ClientTransaction, Purpose
 from trebuchet.sip.uri import SipUri
 
 _OFFERS = (Purpose.REINVITE, Purpose.REFRESH_INVITE, Purpose.UPDATE)
+SNAPSHOT_GAP = 10_000
+"""How far the CSeq of a BYE from a snapshot lies beyond the snapshot's: more than the requests (a session refresh every
+few minutes) that the dead process can have sent. A peer refuses lower numbers and takes gaps (RFC 3261 12.2.2)."""
 
 
 class ClientRequests:
@@ -50,7 +53,7 @@ class ClientRequests:
         """BYE in a dialog of an earlier process. Raises `Malformed`."""
         dialog, cseq = Dialog.from_snapshot(snapshot)
         hop = dialog.next_hop()
-        bye = dialog.request("BYE", cseq + 1, self._core.via(hop))
+        bye = dialog.request("BYE", cseq + SNAPSHOT_GAP, self._core.via(hop))
         self._core.transactions.start_client(bye, hop, None, Purpose.STRAY_BYE, now)
 
     def handle_answer(self, transaction: ClientTransaction, response: Response, flow: Flow, now: float) -> None:

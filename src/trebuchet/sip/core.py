@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from trebuchet.base.rand import Rand
+from trebuchet.base.values import frozen_keywords
 from trebuchet.sip.call import Call, CallTimer
 from trebuchet.sip.dialog import Dialog, DialogKey
 from trebuchet.sip.errors import SipError
@@ -38,7 +39,7 @@ RETRY_AFTER_S = 5
 """What a refused caller is told to wait: longer than a burst, shorter than a person's patience."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class UserAgentConfig:
     """All settings of the user agent. Times in seconds.
 

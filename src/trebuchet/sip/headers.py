@@ -7,9 +7,9 @@ Each is a frozen value with `parse` (one header value) and, where a header may h
 import dataclasses
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Self
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.errors import Malformed, Unprintable
 from trebuchet.sip.grammar import (
     BLANK,
@@ -43,7 +43,7 @@ _VIA = re.compile(
 _UNPRINTABLE_URI = re.compile('[\x00-\x20\x7f\ud800-\udc7f\udd00-\udfff<>"]')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NameAddress:
     """`"Name" <uri>;params`: From, To, Contact, Route, Record-Route, P-Asserted-Identity, Refer-To.
 
@@ -105,7 +105,8 @@ class NameAddress:
         else:
             name = ""
             uri_text, rest = _parse_addr_spec(text.strip(BLANK))
-        if _URI_SHAPE.fullmatch(uri_text) is None and uri_text != "*":
+        is_star = match is None and uri_text == "*"
+        if not is_star and _URI_SHAPE.fullmatch(uri_text) is None:
             raise Malformed("not a URI")
         return cls(name, uri_text, parse_params(rest))
 
@@ -130,7 +131,7 @@ def _parse_addr_spec(text: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Via:
     """One hop of the way a request came (RFC 3261 20.42). `host` has no brackets for IPv6."""
 
@@ -190,7 +191,7 @@ class Via:
         return f"SIP/2.0/{self.transport} {where}{print_params(self.params)}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CSeq:
     """Place of a request within its dialog, and its method (RFC 3261 20.16)."""
 
@@ -207,7 +208,7 @@ class CSeq:
         return f"{self.number} {self.method}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RAck:
     """What a PRACK acknowledges (RFC 3262 7.2): RSeq of the response, CSeq of its request."""
 
@@ -225,7 +226,7 @@ class RAck:
         return f"{self.rseq} {self.cseq} {self.method}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SessionExpires:
     """Session-Expires (RFC 4028 4): seconds, and who refreshes: `uac`, `uas` or `None` (not said)."""
 

@@ -5,8 +5,8 @@ where the message came from.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.errors import Malformed
 from trebuchet.sip.grammar import Params, find_param, param_value, parse_decimal, split_list
 from trebuchet.sip.headers import NameAddress
@@ -20,7 +20,7 @@ MAX_DIVERSIONS = 1_000
 _NAMED = frozenset({"reason", "screen", "privacy", "counter", "limit"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diversion:
     """One diversion of a call: from which address, and why.
 

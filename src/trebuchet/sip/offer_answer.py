@@ -7,8 +7,8 @@ and raises nothing: what cannot be used is `None`.
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.errors import Malformed
 from trebuchet.sip.grammar import parse_decimal
 from trebuchet.sip.sdp import Attributes, Connection, MediaSection, Origin, SessionDescription
@@ -41,7 +41,7 @@ _REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendon
 _WITHOUT_RECEIVING = {"sendrecv": "sendonly", "recvonly": "inactive"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AudioFormat:
     """One codec under its payload type (0-127). `fmtp` is the text of its parameters, `None` when absent."""
 
@@ -56,7 +56,7 @@ class AudioFormat:
         return self.name.upper() == name.upper()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AudioStream:
     """One side's audio: where it wants RTP, which formats in order of preference, and in which direction.
 

@@ -1,7 +1,6 @@
 """Calls we place: the INVITE, its answers, its forks (RFC 3261 13.2, 8.1.3, 22.2)."""
 
-from dataclasses import dataclass
-
+from trebuchet.base.values import frozen_keywords
 from trebuchet.sip.bodies import readable_body
 from trebuchet.sip.call import Call, CallTimer, Phase
 from trebuchet.sip.call_phases import CallEvent
@@ -24,7 +23,7 @@ FAREWELL_HEADERS = ("Reason", "Retry-After", "Warning", "Contact", "Allow", "Acc
 """What of a refusal is worth telling: it explains, and holds no more than one message may."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class OutgoingInvite:
     """An INVITE to send.
 

@@ -5,10 +5,10 @@ output is news about a call (named by its `LegId`) for whoever drives the calls.
 about a leg, although its last messages may still be repeated on the wire.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.message import Request, Response
 
 Address = tuple[str, int]
@@ -20,7 +20,7 @@ LegId = NewType("LegId", int)
 HeaderPairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flow:
     """Where a message came from, and where its answer goes back to.
 
@@ -38,7 +38,7 @@ class Flow:
         return self.transport != "udp"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     """A next hop that the shell still has to resolve (RFC 3263). `transport` `None` means UDP."""
 
@@ -68,7 +68,7 @@ class EndReason(StrEnum):
     PROTOCOL = "protocol"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Send:
     """Put these bytes on the wire. Report a failure with `handle_transport_error(transaction)`."""
 
@@ -77,7 +77,7 @@ class Send:
     transaction: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IncomingInvite:
     """Somebody calls. `body` is the SDP offer, or empty when the peer wants ours. 100 has been sent already.
 
@@ -90,7 +90,7 @@ class IncomingInvite:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acked:
     """The peer confirmed our 200. `body` is its SDP answer when our 200 carried the offer, otherwise empty."""
 
@@ -98,7 +98,7 @@ class Acked:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """A provisional answer (101–199) to our INVITE; `body` may carry early SDP."""
 
@@ -107,7 +107,7 @@ class Progress:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """Our INVITE was accepted and the ACK is on its way. `body` is the SDP answer."""
 
@@ -116,7 +116,7 @@ class Answered:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offered:
     """The peer wants to change the session. Answer with `accept_offer` or `refuse_offer`.
 
@@ -128,7 +128,7 @@ class Offered:
     method: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OfferAnswered:
     """The peer answered an offer of ours; `body` is its SDP."""
 
@@ -136,7 +136,7 @@ class OfferAnswered:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OfferRefused:
     """The peer refused a re-INVITE of ours; the session stays as it was. 408 and 503 mean that nothing came back."""
 
@@ -144,7 +144,7 @@ class OfferRefused:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InfoReceived:
     """INFO with a payload about keys (`application/dtmf-relay` or `application/dtmf`), answered 200 already."""
 
@@ -153,7 +153,7 @@ class InfoReceived:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """The leg is over. `status` is the final answer that ended it, if one did.
 
@@ -166,7 +166,7 @@ class Ended:
     headers: HeaderPairs = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OptionsAnswered:
     """A probe came back; `status` `None` means that nobody answered."""
 
@@ -174,7 +174,7 @@ class OptionsAnswered:
     status: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutOfDialogRequest:
     """A request whose method the configuration claims as its own. Answer it with `UserAgent.respond(transaction, …)`.
 

@@ -7,6 +7,7 @@ media sections. Printing raises `Unprintable` for a value that would break its l
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.errors import Malformed, Unprintable
 from trebuchet.sip.grammar import check_printable, decode, encode, parse_decimal
 from trebuchet.sip.uri import MAX_PORT
@@ -24,7 +25,7 @@ Extras = tuple[tuple[str, str], ...]
 _BEFORE_CONNECTION = "iuep"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """`o=`: who made the description, and which version of it this is. Numbers kept as text: they are
     64 bits for some and longer for others."""
@@ -39,7 +40,7 @@ class Origin:
         return f"{self.username} {self.session_id} {self.version} IN {self.address_type} {self.address}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Connection:
     """`c=`: where media goes. `address` without TTL; `suffix` is what followed it (`/127`), if anything."""
 
@@ -61,7 +62,7 @@ class Connection:
         return f"IN {self.address_type} {self.address}{self.suffix}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaSection:
     """One `m=` line with what belongs to it. Port 0 means refused or switched off."""
 
@@ -85,7 +86,7 @@ class MediaSection:
         return [head.rstrip(" "), *_body_lines(self.connection, self.extras, self.attributes)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SessionDescription:
     """A whole description. `times` are the values of its `t=` lines."""
 

@@ -1,7 +1,8 @@
 """The timer values of RFC 3261 table 4, all scaled from T1, T2 and T4, and a queue of deadlines."""
 
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+
+from trebuchet.base.values import frozen
 
 TimerOwner = int | str
 """A leg (int) or a transaction key (str): never an object, so that a pending timer keeps nothing alive."""
@@ -10,7 +11,7 @@ COMPACT_SLACK = 256
 """Dead entries the heap may hold beyond the live ones before it is rebuilt: keeps rebuilding rare on a small queue."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimerValues:
     """Seconds. The defaults are those of RFC 3261 17.1.1.1; a test may make everything faster by one factor."""
 

@@ -6,8 +6,8 @@ It owns every table of running transactions and their bound. What concerns the u
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.errors import SipError
 from trebuchet.sip.headers import Via
 from trebuchet.sip.invite_client import InviteClient
@@ -31,7 +31,7 @@ MAGIC_COOKIE = "z9hG4bK"
 _TIMER_EVENTS = {event.value: event for event in Event if event.name.startswith("TIMER_")}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Passed:
     """An answer for the user of a client transaction."""
 
@@ -39,7 +39,7 @@ class Passed:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """A transaction ended without an answer: `status` is 408 (time-out) or 503 (transport), RFC 3261 8.1.3.1."""
 

@@ -6,9 +6,9 @@ different users and stay so. `user_text` gives the user with the escapes resolve
 
 import dataclasses
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from trebuchet.base.values import frozen
 from trebuchet.sip.errors import Malformed, Unprintable
 from trebuchet.sip.grammar import HOST, Params, check_printable, escape, find_param, parse_decimal, unescape
 
@@ -32,7 +32,7 @@ _TEL = re.compile(rf"(?i:tel):({_VISIBLE};]++)((?:;{_VISIBLE}]*+)?)")
 _SCHEME = re.compile(rf"([A-Za-z][A-Za-z0-9+.-]*+):{_VISIBLE}]++")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SipUri:
     """One URI. `host` has no brackets for IPv6 and is `""` for `tel`, whose number is the `user`.
 

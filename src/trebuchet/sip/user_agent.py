@@ -41,6 +41,7 @@ from trebuchet.sip.transaction import ClientTransaction, Purpose, ServerTransact
 from trebuchet.sip.transactions import Failed, Passed, Upcall, response_target
 
 _OPEN = (State.TRYING, State.PROCEEDING)
+_WITH_SNAPSHOT = (Phase.INVITED, Phase.ANSWERED, Phase.ESTABLISHED)
 
 
 class UserAgent:
@@ -210,9 +211,10 @@ class UserAgent:
         core.transactions.respond(transaction, response, now)
 
     def dialog_snapshot(self, leg: LegId) -> bytes | None:
-        """What `bye_from_snapshot` needs after a restart; `None` before there is a dialog."""
+        """What `bye_from_snapshot` needs after a restart; `None` before there is a dialog. An incoming call has one
+        from the INVITE on: who stores calls before acting on them wants it before the answer."""
         call = self._core.calls.get(leg)
-        if call is None or call.dialog is None or call.phase not in (Phase.ANSWERED, Phase.ESTABLISHED):
+        if call is None or call.dialog is None or call.phase not in _WITH_SNAPSHOT:
             return None
         return call.dialog.snapshot(call.cseq)
 

@@ -723,8 +723,22 @@ async def test_recovery_ends_calls_and_reports_recordings(world: World) -> None:
     await world.update(call_id, is_recording=True)
     machine = world.control.machine
     recovery = Recovery(machine, world.log, world.log, world.signalling, world.finisher, VirtualClock())
-    assert await recovery.end_calls() == 1 and await recovery.save_recordings() == 1
+    leftovers = await recovery.leftovers()
+    assert await recovery.end_calls() == 1 and await recovery.save_recordings(leftovers) == 1
     assert world.log.calls[call_id].cause is Cause.RESTARTED
     assert world.signalling.hung_up == [b"dialog"]
     ended, finished = world.log.facts[call_id][-2:]
     assert isinstance(ended, Ended) and isinstance(finished, RecordingFinished)
+
+
+async def test_recovery_goes_on_after_a_recording_that_cannot_be_stored(world: World) -> None:
+    for _ in range(2):
+        call_id, _, _ = await world.answered()
+        await world.update(call_id, is_recording=True)
+    recovery = Recovery(world.control.machine, world.log, world.log, world.signalling, world.finisher, VirtualClock())
+    leftovers = await recovery.leftovers()
+    await recovery.end_calls()
+    world.log.failures = 1
+    assert await recovery.save_recordings(leftovers) == 1
+    states = sorted(recording.state for recording in world.log.recordings.values())
+    assert states == [RecordingState.COMPLETE, RecordingState.RECORDING]

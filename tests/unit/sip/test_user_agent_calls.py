@@ -18,8 +18,9 @@ from sip_pair import (
 
 from trebuchet.sip.errors import Unprintable
 from trebuchet.sip.message import Request, Response
-from trebuchet.sip.outputs import Acked, Answered, Ended, EndReason, IncomingInvite, Progress
+from trebuchet.sip.outputs import Acked, Answered, Ended, EndReason, IncomingInvite, Offered, Output, Progress
 from trebuchet.sip.timers import TimerValues
+from trebuchet.testing.sip_party import SipParty
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -319,11 +320,26 @@ def test_timers_scale() -> None:
     assert only(lone.news, Ended) == Ended(leg, None, EndReason.TIMEOUT)
 
 
-def test_a_snapshot_says_bye_after_a_restart() -> None:
-    pair = Pair()
+@pytest.mark.parametrize("moment", ["before the answer", "later", "before other requests"])
+def test_a_snapshot_says_bye_after_a_restart(moment: str) -> None:
+    """Who stores an answer before it is sent takes the snapshot with it; and requests that the dead process sent after
+    the snapshot do not make the BYE look old."""
+    snapshots: list[bytes | None] = []
+
+    def snap_and_answer(party: SipParty, output: Output, now: float) -> None:
+        if isinstance(output, IncomingInvite):
+            snapshots.append(party.ua.dialog_snapshot(output.leg))
+        answering(party, output, now)
+
+    pair = Pair(callee=snap_and_answer)
     _, incoming = pair.connect()
     pair.wait_news(pair.callee, Acked)
-    snapshot = pair.callee.ua.dialog_snapshot(incoming)
+    if moment == "later":
+        snapshots = [pair.callee.ua.dialog_snapshot(incoming)]
+    if moment == "before other requests":
+        pair.callee.ua.reinvite(incoming, b"v=0 again", pair.network.now)
+        pair.wait_news(pair.caller, Offered)
+    (snapshot,) = snapshots
     assert snapshot is not None
     assert len(snapshot) < 600
     heir = Lone()
