@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from support.certificates import Authority, Certificate
 from support.ports import free_port, port_range
 
 MODULES = "/usr/lib/baresip/modules"
@@ -26,11 +27,23 @@ def write_tone(path: Path, hz: float, seconds: float = TONE_S, rate_hz: int = 80
 
 
 class Baresip:
-    """One running phone. `codecs` in order of preference (`PCMU`, `PCMA`)."""
+    """One running phone. `codecs` in order of preference (`PCMU`, `PCMA`). With `tls` (its certificate and the
+    authority it trusts) it speaks SIP over TLS on `tls_port`; `media_encryption` as baresip calls it (`srtp-mand`)."""
 
-    def __init__(self, folder: Path, user: str, tone_hz: float, *, codecs: tuple[str, ...] = ("PCMU", "PCMA")) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        user: str,
+        tone_hz: float,
+        *,
+        codecs: tuple[str, ...] = ("PCMU", "PCMA"),
+        tls: tuple[Certificate, Authority] | None = None,
+        media_encryption: str | None = None,
+    ) -> None:
         self.folder, self.user, self.tone_hz, self.codecs = folder, user, tone_hz, codecs
-        self.port = free_port()
+        self.tls, self.media_encryption = tls, media_encryption
+        self.port = free_port() if tls is None else port_range(20)[0]
+        self.tls_port = self.port + 1
         self.uri = f"sip:{user}@127.0.0.1:{self.port}"
         self.events: list[dict[str, str]] = []
         self._control_port = free_port()
@@ -88,11 +101,23 @@ class Baresip:
             "module_app account.so",
             "module_app menu.so",
         ]
+        lines += [] if self.tls is None else self._tls_lines(*self.tls)
+        lines += [] if self.media_encryption is None else ["module srtp.so"]
         (self.folder / "config").write_text("\n".join(lines) + "\n")
         codecs = ",".join(f"{name.lower()}/8000/1" for name in self.codecs)
-        account = f"<{self.uri}>;regint=0;answermode=manual;audio_codecs={codecs}\n"
+        uri = self.uri if self.tls is None else f"sip:{self.user}@127.0.0.1:{self.tls_port};transport=tls"
+        encryption = "" if self.media_encryption is None else f";mediaenc={self.media_encryption}"
+        account = f"<{uri}>;regint=0;answermode=manual;audio_codecs={codecs}{encryption}\n"
         (self.folder / "accounts").write_text(account)
         (self.folder / "contacts").write_text("")
+
+    @staticmethod
+    def _tls_lines(certificate: Certificate, authority: Authority) -> list[str]:
+        return [
+            f"sip_certificate {certificate.both}",
+            f"sip_cafile {authority.authority}",
+            "sip_verify_server yes",
+        ]
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         async with asyncio.timeout(EVENT_LIMIT_S):

@@ -43,6 +43,8 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     http: str = ""
     sip_host: str = ""
+    sips_host: str = ""
+    """Where SIP is taken over TLS."""
     process: asyncio.subprocess.Process | None = None
     rtp_ports: tuple[int, int] = field(default_factory=port_range)
     is_bare: bool = False
@@ -51,6 +53,8 @@ class Server:
     sip_bind: str = "127.0.0.1:0"
     user: str = USER
     credentials: str = f"{TOKEN}:{SECRET}"
+    curl_options: tuple[str, ...] = ()
+    """For every request, such as the authority to trust."""
 
     async def __aenter__(self) -> "Server":
         await self.start()
@@ -93,6 +97,7 @@ class Server:
     def _read_ready(self, line: str) -> None:
         pairs = dict(part.split("=", 1) for part in line.split()[2:])
         self.http, self.sip_host = pairs["http"].rstrip("/"), pairs["sip"].removeprefix("sip:")
+        self.sips_host = pairs.get("sips", "")
         self.user = pairs["user"]
 
     def become(self, user: str, token: str, secret: str) -> None:
@@ -133,7 +138,7 @@ class Server:
         program = shutil.which("curl")
         assert program, "curl is not installed: run make setup"
         process = await asyncio.create_subprocess_exec(
-            program, "-s", "-S", "-i", "--max-time", "30", "-u", credentials or self.credentials, *options, url,
+            program, "-s", "-S", "-i", "--max-time", "30", *self.curl_options, "-u", credentials or self.credentials, *options, url,
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         raw, _ = await process.communicate()

@@ -1,0 +1,201 @@
+"""bandwidth-sdk 3.1.0, unmodified, controls live calls. It blocks, so that each request runs in a thread."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import bandwidth
+import pytest
+from bandwidth.account import BandwidthAccountAPIException
+from bandwidth.voice import BandwidthVoiceAPIException
+
+from support.hearing import OTHER, phase_names, phases
+from support.server import SECRET, TOKEN, USER
+from support.stage import CALLER, Stage, talk
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ALICE_HZ, BOB_HZ = 700.0, 1100.0
+TONES = {"alice": ALICE_HZ, "bob": BOB_HZ}
+
+
+class Client:
+    """`await client.answer_call(...)` for the blocking `answer_call`; lists are read to their end."""
+
+    def __init__(self, kind: str, base_url: str, secret: str = SECRET) -> None:
+        self._client = bandwidth.client(kind, USER, TOKEN, secret, api_endpoint=base_url, api_version="v1")
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._client, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            result = method(*arguments, **options)
+            return list(result) if hasattr(result, "__next__") else result
+
+        async def run(*arguments: Any, **options: Any) -> Any:
+            return await asyncio.to_thread(call, *arguments, **options)
+
+        return run
+
+
+@pytest.fixture(scope="module")
+def voice(stage: Stage) -> Client:
+    return Client("voice", stage.server.http)
+
+
+@pytest.fixture(scope="module")
+def account(stage: Stage) -> Client:
+    return Client("account", stage.server.http)
+
+
+async def test_answer_get_and_hangup(stage: Stage, voice: Client) -> None:
+    number = await stage.number()
+    async with stage.sipp("caller_stays") as caller:
+        call_id = await stage.call_from_sipp(caller, number)
+        await voice.answer_call(call_id)
+        call = await voice.get_call(call_id)
+        assert (call["state"], call["from"], call["to"]) == ("active", CALLER, number)
+        assert call["recording_enabled"] is False
+        await voice.hangup_call(call_id)
+        await caller.finish()
+    assert (await voice.get_call(call_id))["state"] == "completed"
+
+
+async def test_reject(stage: Stage, voice: Client) -> None:
+    async with stage.sipp("caller_refused_603") as caller:
+        call_id = await stage.call_from_sipp(caller, await stage.number())
+        await voice.reject_call(call_id)
+        await caller.finish()
+    assert (await voice.get_call(call_id))["state"] == "rejected"
+
+
+async def test_recordings_switched_in_every_way(stage: Stage, voice: Client, account: Client) -> None:
+    async with stage.phone("alice", ALICE_HZ) as alice:
+        call_id = await stage.call_from(alice, await stage.number(autoAnswer=True))
+        await alice.wait_for("CALL_ESTABLISHED")
+        await voice.enable_call_recording(call_id)
+        await talk(alice, seconds=0.6)
+        await voice.disable_call_recording(call_id)
+        await voice.toggle_call_recording(call_id)
+        assert (await voice.get_call(call_id))["recording_enabled"] is True
+        await talk(alice, seconds=0.6)
+        await voice.toggle_call_recording(call_id)
+        assert (await voice.get_call(call_id))["recording_enabled"] is False
+        await voice.update_call(call_id, recording_file_format="mp3", recording_enabled=True)
+        await talk(alice, seconds=0.6)
+        await voice.hangup_call(call_id)
+    await stage.recording(call_id, 3)
+    listed = await voice.list_call_recordings(call_id)
+    recordings = [await voice.get_recording(each["id"]) for each in listed]
+    assert [each["media_name"] for each in recordings] == [f"{call_id}-1.wav", f"{call_id}-2.wav", f"{call_id}-3.mp3"]
+    for recording in recordings:
+        assert recording["state"] == "complete"
+        assert recording in await voice.list_recordings(size=2)
+        assert phase_names(await stage.audio(recording["media"]), **TONES) == ["alice"]
+        content, content_type = await account.download_media_file(recording["media_name"])
+        assert content_type == ("audio/mpeg" if recording["media_name"].endswith("mp3") else "audio/wav")
+        assert content.read() == (await stage.server.curl(recording["media"])).body
+        content.close()
+
+
+async def test_transfer_with_a_whisper(stage: Stage, voice: Client) -> None:
+    async with stage.phone("alice", ALICE_HZ) as alice, stage.phone("bob", BOB_HZ) as bob:
+        number = await stage.number(autoAnswer=True)
+        call_id = await stage.call_from(alice, number)
+        await stage.web.wait_for("answer", callId=call_id)
+        new_id = await voice.transfer_call(
+            call_id, bob.uri, caller_id=number, whisper_audio={"sentence": "A call for you"}, callback_url=stage.web.url
+        )
+        assert (await voice.get_call(new_id))["from"] == number
+        await bob.accept()
+        await stage.server.wait_for_state(call_id, "active")
+        await talk(alice, bob, seconds=0.7)
+        await voice.hangup_call(call_id)
+        await alice.wait_for("CALL_CLOSED")
+        await bob.wait_for("CALL_CLOSED")
+    assert {phase.name for phase in phases(bob.heard(), **TONES)[:-1]} == {OTHER}
+    assert phase_names(bob.heard(), **TONES)[-1] == "alice"
+    assert phase_names(alice.heard(), **TONES)[-1] == "bob"
+    await stage.web.wait_for("hangup", callId=new_id)
+    assert stage.web.kinds(new_id) == ["answer", "hangup"]
+
+
+async def test_create_list_and_events(stage: Stage, voice: Client) -> None:
+    number = await stage.number()
+    async with stage.phone("bob", BOB_HZ) as bob:
+        call_id = await voice.create_call(
+            number, bob.uri, callback_url=stage.web.url, tag="mine", sip_headers={"X-Order": "4711"}
+        )
+        await bob.accept()
+        await stage.web.wait_for("answer", callId=call_id, tag="mine")
+        await bob.hang_up()
+        await stage.web.wait_for("hangup", callId=call_id)
+    call = await voice.get_call(call_id)
+    assert (call["state"], call["direction"], call["chargeable_duration"]) == ("completed", "out", 60)
+    assert [each["id"] for each in await voice.list_calls(from_=number)] == [call_id]
+    everything = await voice.list_calls(size=2, sort_order="asc")
+    assert call_id in [each["id"] for each in everything]
+    assert len({each["id"] for each in everything}) == len(everything) > 2
+    events = await voice.list_call_events(call_id)
+    assert [event["name"] for event in events] == ["create", "answer", "hangup"]
+    assert (await voice.get_call_event(call_id, events[0]["id"]))["name"] == "create"
+
+
+async def test_applications_and_numbers(stage: Stage, account: Client) -> None:
+    made = await account.create_application(
+        "from python", incoming_call_url=stage.web.url, callback_http_method="POST", auto_answer=True
+    )
+    application = await account.get_application(made)
+    assert (application["name"], application["auto_answer"]) == ("from python", True)
+    await account.update_application(made, name="renamed")
+    application = await account.get_application(made)
+    assert (application["name"], application["incoming_call_url"]) == ("renamed", stage.web.url)
+    assert made in [each["id"] for each in await account.list_applications(size=1)]
+    number = "+15550134001"
+    number_id = await account.order_phone_number(number, name="desk", application_id=made)
+    assert (await account.get_phone_number(number_id))["number"] == number
+    await account.update_phone_number(number_id, name="other desk")
+    (listed,) = await account.list_phone_numbers(application_id=made)
+    assert (listed["id"], listed["name"], listed["application_id"]) == (number_id, "other desk", made)
+    async with stage.sipp("caller_stays") as caller:
+        call_id = await stage.call_from_sipp(caller, number)
+        await stage.web.wait_for("answer", callId=call_id)
+        assert (await stage.update(call_id, state="completed")).status == 200
+        await caller.finish()
+    await account.delete_phone_number(number_id)
+    assert await account.list_phone_numbers(application_id=made) == []
+    await account.delete_application(made)
+    with pytest.raises(BandwidthAccountAPIException) as gone:
+        await account.get_application(made)
+    assert (gone.value.status_code, gone.value.code) == (404, "application-not-found")
+
+
+async def test_account_and_errors(stage: Stage, voice: Client, account: Client) -> None:
+    shown = await account.get_account()
+    assert shown["account_type"] == "pre-pay" and isinstance(shown["balance"], str)
+    with pytest.raises(BandwidthVoiceAPIException) as refused:
+        await voice.hangup_call("c-nope")
+    assert (refused.value.status_code, refused.value.code) == (404, "call-not-found")
+    assert refused.value.message == "The call 'c-nope' could not be found"
+    newest = (await account.list_errors(size=100))[0]
+    assert newest["code"] == "call-not-found"
+    assert (await account.get_error(newest["id"]))["message"] == refused.value.message
+
+
+async def test_refusals_on_a_live_call(stage: Stage, voice: Client) -> None:
+    async with stage.sipp("caller_stays") as caller:
+        call_id = await stage.call_from_sipp(caller, await stage.number())
+        stranger = Client("voice", stage.server.http, secret="wrong")
+        for attempt, status, code in (
+            (stranger.answer_call(call_id), 401, "access-denied"),
+            (voice.transfer_call(call_id, "+15550177777"), 403, "invalid-call-to-number"),
+            (voice.transfer_call(call_id, "sip:bob@127.0.0.1"), 403, "call-invalid-state"),
+            (voice.update_call(call_id, state="transferring"), 400, "missing-property"),
+        ):
+            with pytest.raises(BandwidthVoiceAPIException) as refused:
+                await attempt
+            assert (refused.value.status_code, refused.value.code) == (status, code)
+        assert (await voice.get_call(call_id))["state"] == "started"
+        await voice.answer_call(call_id)
+        await voice.hangup_call(call_id)
+        await caller.finish()
