@@ -1,0 +1,1 @@
+"""What the benchmarks share: the server as a process, loads that report their own lateness, and the report."""
