@@ -1,6 +1,6 @@
 # Every verb of the project. `make setup` is called by the others and does nothing when all is there.
 
-.PHONY: setup demo test faults soak
+.PHONY: setup demo test bench faults soak
 
 setup:
 	@tools/setup
@@ -10,6 +10,9 @@ demo: setup
 
 test: setup
 	@tools/test
+
+bench: setup
+	@tools/bench
 
 faults: setup
 	@tools/faults

@@ -26,6 +26,7 @@ from trebuchet.base.ids import Ids
 from trebuchet.base.rand import SystemRand
 from trebuchet.calls.interfaces import Change, UnitOfWork
 from trebuchet.events.log import EventLog
+from trebuchet.events.outbox import Outbox
 from trebuchet.events.relay import Relay
 from trebuchet.fetch.addresses import LOOPBACK, AddressPolicy
 from trebuchet.fetch.client import GuardedClient
@@ -64,6 +65,7 @@ async def _measure(directory: str, url: str, calls: int, rate: float) -> dict[st
     client = GuardedClient(AddressPolicy(LOOPBACK))
     ids, waits = Ids(SystemRand()), list[float]()
     relay = Relay(client, store, ids, SystemClock())
+    relay.on_round = Outbox(store, SystemClock()).note_round
     log = EventLog(store, relay, ids, SystemClock(), "http://127.0.0.1:8080")
     before, thread, started = resource.getrusage(resource.RUSAGE_SELF), time.thread_time(), time.monotonic()
     tasks = []

@@ -14,6 +14,7 @@ from trebuchet.model.account import Account
 from trebuchet.model.application import Application
 from trebuchet.model.call import Call, CallState, Direction, Diversion, HttpMethod, TransferRequest, WebhookTarget
 from trebuchet.model.cause import Blame, Cause
+from trebuchet.model.delivery import DeliveryAttempt, DeliveryState
 from trebuchet.model.event import LoggedEvent
 from trebuchet.model.number import NumberState, PhoneNumber
 from trebuchet.model.prompt import AudioFile, Gender, Sentence
@@ -350,3 +351,26 @@ async def test_user_errors_are_bounded_for_each_account(store: Store, ids: Ids) 
 
 async def test_it_is_healthy(store: Store) -> None:
     assert store.healthy
+
+
+async def test_deliveries_are_queued_with_their_events_until_they_are_known(store: Store, ids: Ids) -> None:
+    call, other = make_call(ids), make_call(ids)
+    events = tuple(make_event(ids, call, number, URL) for number in (1, 2, 3))
+    quiet = (make_event(ids, call, 4), make_event(ids, call, 5, URL, payload=None))
+    await store.write(Batch(calls=(call,), events=(*events, *quiet)))
+    later = make_event(ids, other, 1, "http://other.example/")
+    await store.write(Batch(calls=(other,), events=(later,)))
+    begun = await store.deliveries(call.id)
+    assert [(d.event_id, d.sequence, d.server, d.state) for d in begun] == [
+        (event.id, event.sequence, lane_of(URL), DeliveryState.QUEUED) for event in events
+    ]
+    assert await store.queued_events(None, 10) == [*events, later]
+    assert await store.queued_events(None, 2) == list(events[:2])
+    assert await store.queued_events(events[1], 10) == [events[2], later]
+    attempt = DeliveryAttempt(at=AT, url="http://x.example/", verdict="acknowledged", status=200, duration_ms=5)
+    told = replace(begun[1], state=DeliveryState.DELIVERED, attempts=(attempt,))
+    await store.write(Batch(deliveries=(told,)))
+    assert await store.deliveries(call.id) == [begun[0], told, begun[2]]
+    assert await store.queued_events(None, 10) == [events[0], events[2], later]
+    assert await store.events_after(events[0], lane_of(URL), 10) == [events[2]]
+    assert await store.deliveries(CallId("c-unknown")) == []

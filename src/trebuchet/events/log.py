@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -10,6 +9,7 @@ import structlog
 from trebuchet.base.clock import Clock
 from trebuchet.base.errors import TrebuchetError
 from trebuchet.base.ids import Ids
+from trebuchet.base.values import replace
 from trebuchet.calls.interfaces import Change, UnitOfWork
 from trebuchet.events.payload import describe
 from trebuchet.events.relay import Relay

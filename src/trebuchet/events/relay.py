@@ -8,7 +8,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -30,6 +30,9 @@ and must not be taken for a new one then."""
 READ_AGAIN_S = 1.0
 """Pause before a lane reads the log again after the log could not be read."""
 
+RESUMED_AT_ONCE = 1000
+"""Events read from the log in one piece after a start: some 2 MB."""
+
 _logger = structlog.get_logger()
 
 
@@ -37,6 +40,8 @@ class LogReader(Protocol):
     """The part of a store that the relay needs."""
 
     async def events_after(self, event: LoggedEvent, lane: str, limit: int) -> list[LoggedEvent]: ...
+
+    async def queued_events(self, after: LoggedEvent | None, limit: int) -> list[LoggedEvent]: ...
 
 
 class Relay:
@@ -62,12 +67,15 @@ class Relay:
         self._unsent: dict[CallId, asyncio.Future[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        self._is_resuming = False
         self._idle = asyncio.Event()
         self._idle.set()
         self.report: Callable[[UserError], Awaitable[None]] = _discard
         """Takes the entries for the customer's error list; the event log puts itself here."""
         self.on_undeliverable: Callable[[LoggedEvent], None] = _ignore
         """Told of every event that neither URL acknowledged; the composition root connects call control here."""
+        self.on_round: Callable[[LoggedEvent, Sequence[Attempt]], None] = _forget
+        """Told of the attempts of every event, when they are over; the outbox is connected here."""
 
     def deliver(self, event: LoggedEvent) -> None:
         """Start the webhook of a stored event as soon as its turn comes; events without one are left alone.
@@ -81,6 +89,22 @@ class Relay:
         self._idle.clear()
         lane.add(event)
         self._advance(lane)
+
+    async def resume(self) -> int:
+        """Deliver what an earlier process left queued; returns how many events. To be called before any new event is
+        stored. Raises `LogUnavailable`."""
+        found, last = 0, None
+        self._is_resuming = True  # nothing else is read meanwhile, or lanes would be given the same events twice
+        try:
+            while events := await self._log.queued_events(last, RESUMED_AT_ONCE):
+                for event in events:
+                    self.deliver(event)
+                found, last = found + len(events), events[-1]
+        finally:
+            self._is_resuming = False
+        for lane in list(self._lanes.values()):
+            self._advance(lane)
+        return found
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until everything is delivered or given up; whether it was in time."""
@@ -114,7 +138,7 @@ class Relay:
             self._start(lane, lane.waiting.popleft())
         if lane.waiting and not lane.in_flight and lane not in self._starved:
             self._starved.append(lane)
-        if lane.wants_reading and not self._is_closed:
+        if lane.wants_reading and not (self._is_closed or self._is_resuming):
             self._spawn(self._read_on(lane, lane.begin_reading()))
         if lane.is_idle and self._lanes.pop(lane.key, None) is lane and lane.has_read:
             self._rest(lane)
@@ -188,12 +212,14 @@ class Relay:
         assert event.target is not None
         made = await attempt(self._client, event, event.target.url, lambda: self._mark_sent(event, sent))
         self._mark_sent(event, sent)
-        if self._judge(event, made):
-            return
-        if event.target.fallback_url is not None:
+        attempts = [made]
+        if not self._judge(event, made) and event.target.fallback_url is not None:
             made = await attempt(self._client, event, event.target.fallback_url)
-            if self._judge(event, made):
-                return
+            self._judge(event, made)
+            attempts.append(made)
+        self.on_round(event, attempts)
+        if made.verdict is Verdict.ACKNOWLEDGED:
+            return
         _logger.info(
             "webhook undeliverable", call_id=event.call_id, webhook_event=event.name, verdict=made.verdict.value
         )
@@ -220,4 +246,8 @@ async def _discard(_: UserError) -> None:
 
 
 def _ignore(_: LoggedEvent) -> None:
+    """Nobody listens yet."""
+
+
+def _forget(_: LoggedEvent, __: Sequence[Attempt]) -> None:
     """Nobody listens yet."""

@@ -1,14 +1,16 @@
 """Model values to JSON documents and back. Fields that were added since a row was written take their defaults."""
 
 from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass, replace
+from dataclasses import MISSING, Field, field, fields, make_dataclass, replace
 from typing import Any, cast, get_type_hints
 
 import msgspec
 
+from trebuchet.base.values import frozen_keywords
 from trebuchet.model.account import Account
 from trebuchet.model.application import Application
 from trebuchet.model.call import Call, TransferRequest
+from trebuchet.model.delivery import Delivery
 from trebuchet.model.event import LoggedEvent
 from trebuchet.model.number import PhoneNumber
 from trebuchet.model.prompt import AudioFile, Prompt, Sentence
@@ -21,6 +23,7 @@ decode_account = msgspec.json.Decoder(Account).decode
 decode_application = msgspec.json.Decoder(Application).decode
 decode_number = msgspec.json.Decoder(PhoneNumber).decode
 decode_event = msgspec.json.Decoder(LoggedEvent).decode
+decode_delivery = msgspec.json.Decoder(Delivery).decode
 decode_recording = msgspec.json.Decoder(Recording).decode
 decode_user_error = msgspec.json.Decoder(UserError).decode
 
@@ -28,7 +31,7 @@ decode_user_error = msgspec.json.Decoder(UserError).decode
 # A call's document differs from the value in one place: the kinds of prompt look alike as JSON, so each has its key.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class _TransferDoc:
     to: str
     caller_id: str | None = None

@@ -4,7 +4,6 @@ Writes go in batches (`Batch`): everything of a batch is stored together, durabl
 Many batches may be written at once by one group commit. Reads see every write that has returned.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -18,10 +17,12 @@ from trebuchet.base.ids import (
     RecordingId,
     UserErrorId,
 )
+from trebuchet.base.values import frozen, frozen_keywords
 from trebuchet.calls.interfaces import Directory
 from trebuchet.model.account import Account
 from trebuchet.model.application import Application
 from trebuchet.model.call import Call
+from trebuchet.model.delivery import Delivery
 from trebuchet.model.event import LoggedEvent
 from trebuchet.model.number import NumberState, PhoneNumber
 from trebuchet.model.recording import Recording
@@ -42,12 +43,28 @@ def lane_of(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def queued_delivery(event: LoggedEvent) -> Delivery | None:
+    """How the delivery of a new event begins; `None` when it has no webhook."""
+    if event.target is None or event.payload is None:
+        return None
+    return Delivery(
+        account_id=event.account_id,
+        call_id=event.call_id,
+        event_id=event.id,
+        sequence=event.sequence,
+        event_name=event.name,
+        server=lane_of(event.target.url),
+    )
+
+
+@frozen_keywords
 class Batch:
-    """Rows to insert or replace together (events are inserted only)."""
+    """Rows to insert or replace together. Events are inserted only; one with a webhook brings its queued delivery."""
 
     calls: tuple[Call, ...] = ()
     events: tuple[LoggedEvent, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    """What became of earlier events."""
     recordings: tuple[Recording, ...] = ()
     accounts: tuple[Account, ...] = ()
     applications: tuple[Application, ...] = ()
@@ -55,7 +72,7 @@ class Batch:
     user_errors: tuple[UserError, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class CallFilter:
     from_: str | None = None
     to: str | None = None
@@ -65,7 +82,7 @@ class CallFilter:
     """By creation; newest first otherwise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class NumberFilter:
     """Exact matches; `name`, `city` and `region` without regard to case."""
 
@@ -76,7 +93,7 @@ class NumberFilter:
     state: NumberState = NumberState.ENABLED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """`page` counts from 0. To learn whether another page follows, stores return up to `size + 1` rows."""
 
@@ -120,8 +137,17 @@ class Store(Directory, Protocol):
     async def event(self, call_id: CallId, event_id: EventId) -> LoggedEvent | None: ...
 
     async def events_after(self, event: LoggedEvent, lane: str, limit: int) -> list[LoggedEvent]:
-        """Events with a webhook to this lane (`lane_of`) that were stored after `event`, in order of storing, at most
-        `limit`: the queue of a web server that has fallen behind is read from here."""
+        """Events with a queued delivery to this lane (`lane_of`) that were stored after `event`, in order of storing,
+        at most `limit`: the queue of a web server that has fallen behind is read from here."""
+        ...
+
+    async def queued_events(self, after: LoggedEvent | None, limit: int) -> list[LoggedEvent]:
+        """Events with a queued delivery that were stored after `after`, or all of them, in order of storing, at most
+        `limit`: what a restarted server must still tell."""
+        ...
+
+    async def deliveries(self, call_id: CallId) -> list[Delivery]:
+        """In order of their events."""
         ...
 
     async def recording(self, recording_id: RecordingId) -> Recording | None: ...

@@ -6,11 +6,12 @@ from dataclasses import replace
 from trebuchet.base.ids import AccountId, ApplicationId, CallId, EventId, RecordingId, UserErrorId
 from trebuchet.calls.interfaces import LogUnavailable
 from trebuchet.model.call import Call
+from trebuchet.model.delivery import Delivery, DeliveryState
 from trebuchet.model.event import LoggedEvent
 from trebuchet.model.recording import Recording, RecordingState
 from trebuchet.model.user_error import UserError
 from trebuchet.store.errors import RowConflict
-from trebuchet.store.interface import MAX_USER_ERRORS, Batch, CallFilter, Page, lane_of
+from trebuchet.store.interface import MAX_USER_ERRORS, Batch, CallFilter, Page, lane_of, queued_delivery
 from trebuchet.store.registry import RegistryReads, slice_page
 
 
@@ -23,6 +24,7 @@ class MemoryStore(RegistryReads):
         self._calls: dict[CallId, Call] = {}
         self._events: dict[CallId, dict[int, LoggedEvent]] = {}
         self._log: list[LoggedEvent] = []
+        self._deliveries: dict[tuple[CallId, int], Delivery] = {}
         self._recordings: dict[RecordingId, Recording] = {}
         self._user_errors: dict[AccountId, dict[UserErrorId, UserError]] = {}
         self.fail_with: LogUnavailable | None = None
@@ -42,6 +44,8 @@ class MemoryStore(RegistryReads):
         for event in batch.events:
             self._events.setdefault(event.call_id, {})[event.sequence] = event
             self._log.append(event)
+        begun = (queued_delivery(event) for event in batch.events)
+        self._deliveries.update({(d.call_id, d.sequence): d for d in (*begun, *batch.deliveries) if d is not None})
         for recording in batch.recordings:
             self._recordings[recording.id] = recording
         for error in batch.user_errors:
@@ -69,10 +73,21 @@ class MemoryStore(RegistryReads):
         return next((event for event in await self.events(call_id) if event.id == event_id), None)
 
     async def events_after(self, event: LoggedEvent, lane: str, limit: int) -> list[LoggedEvent]:
-        self._check_failure()
-        start = self._log.index(event) + 1
-        later = (e for e in self._log[start:] if e.target is not None and e.payload is not None)
+        later = await self.queued_events(event, len(self._log))
         return [e for e in later if e.target is not None and lane_of(e.target.url) == lane][:limit]
+
+    async def queued_events(self, after: LoggedEvent | None, limit: int) -> list[LoggedEvent]:
+        self._check_failure()
+        start = 0 if after is None else self._log.index(after) + 1
+        return [e for e in self._log[start:] if self._is_queued(e)][:limit]
+
+    def _is_queued(self, event: LoggedEvent) -> bool:
+        delivery = self._deliveries.get((event.call_id, event.sequence))
+        return delivery is not None and delivery.state is DeliveryState.QUEUED
+
+    async def deliveries(self, call_id: CallId) -> list[Delivery]:
+        self._check_failure()
+        return [delivery for key, delivery in sorted(self._deliveries.items()) if key[0] == call_id]
 
     async def recording(self, recording_id: RecordingId) -> Recording | None:
         self._check_failure()

@@ -3,11 +3,11 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select, text
+from sqlalchemy import Select, bindparam, exists, func, select, text
 
 from trebuchet.base.ids import AccountId
 from trebuchet.store.interface import CallFilter, Page
-from trebuchet.store.schema import calls, events, recordings, user_errors
+from trebuchet.store.schema import calls, deliveries, events, recordings, user_errors
 from trebuchet.store.statements import Row, Statement
 
 _FILTERS = {
@@ -49,17 +49,40 @@ open_calls = Statement(select(calls.c.doc).where(text("is_open = 1")).order_by(c
 events_of_call = Statement(
     select(events.c.doc).where(events.c.call_sequence == _sequence_of("call_id")).order_by(events.c.sequence)
 )
-events_after = Statement(
-    select(events.c.doc)
+_is_delivery_of_event = (deliveries.c.call_sequence == events.c.call_sequence) & (
+    deliveries.c.sequence == events.c.sequence
+)
+_is_queued = exists().where(_is_delivery_of_event, text("deliveries.is_queued = 1"))
+_earlier = events.alias("earlier")
+_position = (
+    select(_earlier.c.position)
+    .where(_earlier.c.call_sequence == _sequence_of("call_id"), _earlier.c.sequence == bindparam("sequence"))
+    .scalar_subquery()
+)
+_first_queued = (
+    select(func.min(_earlier.c.position))
     .where(
-        events.c.lane == bindparam("lane"),
-        events.c.position
-        > select(events.c.position)
-        .where(events.c.call_sequence == _sequence_of("call_id"), events.c.sequence == bindparam("sequence"))
-        .scalar_subquery(),
+        deliveries.c.call_sequence == _earlier.c.call_sequence,
+        deliveries.c.sequence == _earlier.c.sequence,
+        text("deliveries.is_queued = 1"),
     )
-    .order_by(events.c.position)
-    .limit(bindparam("rows"))
+    .scalar_subquery()
+)
+
+
+def _queued_events(*conditions: Any) -> Statement:
+    query = select(events.c.doc).where(*conditions, _is_queued)
+    return Statement(query.order_by(events.c.position).limit(bindparam("rows")))
+
+
+events_after = _queued_events(events.c.lane == bindparam("lane"), events.c.position > _position)
+queued_events = _queued_events(events.c.position >= _first_queued)
+"""Whatever else was stored since the oldest queued event is walked past; that is little, a server's last moments."""
+queued_events_after = _queued_events(events.c.position > _position)
+deliveries_of_call = Statement(
+    select(deliveries.c.doc)
+    .where(deliveries.c.call_sequence == _sequence_of("call_id"))
+    .order_by(deliveries.c.sequence)
 )
 recordings_of_account = Statement(
     _paged(

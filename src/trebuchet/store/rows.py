@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from trebuchet.base.ids import ApplicationId
+from trebuchet.base.ids import ApplicationId, CallId
 from trebuchet.model.call import Call
+from trebuchet.model.delivery import Delivery, DeliveryState
 from trebuchet.model.event import LoggedEvent
 from trebuchet.model.number import NumberState, PhoneNumber
 from trebuchet.model.recording import Recording, RecordingState
 from trebuchet.model.user_error import UserError
 from trebuchet.store.codec import encode, encode_call
 from trebuchet.store.errors import RowUnstorable
-from trebuchet.store.interface import Batch, lane_of
+from trebuchet.store.interface import Batch, lane_of, queued_delivery
 from trebuchet.store.statements import Row
 
 Keyed = dict[str, Row]
@@ -23,6 +24,7 @@ class Rows:
 
     calls: Keyed = field(default_factory=dict)
     events: list[Row] = field(default_factory=list)
+    deliveries: dict[tuple[CallId, int], Row] = field(default_factory=dict)
     recordings: Keyed = field(default_factory=dict)
     accounts: Keyed = field(default_factory=dict)
     applications: Keyed = field(default_factory=dict)
@@ -34,6 +36,7 @@ class Rows:
         """Join the rows of a later batch; of one id the later row counts."""
         self.calls |= later.calls
         self.events += later.events
+        self.deliveries |= later.deliveries
         self.recordings |= later.recordings
         self.accounts |= later.accounts
         self.applications |= later.applications
@@ -48,6 +51,8 @@ def make_rows(batch: Batch) -> Rows:
         rows = Rows(
             calls={call.id: _call_row(call) for call in batch.calls}, events=list(map(_event_row, batch.events))
         )
+        begun = (queued_delivery(event) for event in batch.events)
+        rows.deliveries = {(d.call_id, d.sequence): _delivery_row(d) for d in (*begun, *batch.deliveries) if d}
         if batch.recordings:
             rows.recordings = {r.id: _recording_row(r) for r in batch.recordings}
         if batch.user_errors:
@@ -80,6 +85,11 @@ def _event_row(event: LoggedEvent) -> Row:
     has_webhook = event.target is not None and event.payload is not None
     lane = lane_of(event.target.url) if has_webhook and event.target is not None else None
     return (event.call_id, event.sequence, lane, encode(event))
+
+
+def _delivery_row(delivery: Delivery) -> Row:
+    is_queued = 1 if delivery.state is DeliveryState.QUEUED else 0
+    return (delivery.call_id, delivery.sequence, is_queued, encode(delivery))
 
 
 def _recording_row(recording: Recording) -> Row:

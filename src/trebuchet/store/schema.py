@@ -72,6 +72,24 @@ Index(
     postgresql_where=text("lane IS NOT NULL"),
 )
 
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("call_sequence", BigInteger, primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("is_queued", SmallInteger, nullable=False),
+    Column("doc", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What became of each event's webhook. `is_queued`: 1 until it is known."""
+Index(
+    "deliveries_queued",
+    deliveries.c.call_sequence,
+    deliveries.c.sequence,
+    sqlite_where=text("is_queued = 1"),
+    postgresql_where=text("is_queued = 1"),
+)
+
 recordings = _resource(
     "recordings",
     Column("account_id", String, nullable=False),

@@ -17,6 +17,7 @@ from trebuchet.base.ids import AccountId, ApplicationId, CallId, EventId, Record
 from trebuchet.calls.interfaces import LogUnavailable
 from trebuchet.model.account import Account
 from trebuchet.model.call import Call
+from trebuchet.model.delivery import Delivery
 from trebuchet.model.event import LoggedEvent
 from trebuchet.model.recording import Recording
 from trebuchet.model.user_error import UserError
@@ -26,6 +27,7 @@ from trebuchet.store.codec import (
     decode_account,
     decode_application,
     decode_call,
+    decode_delivery,
     decode_event,
     decode_number,
     decode_recording,
@@ -107,6 +109,11 @@ class SqliteStore(RegistryReads):
     @property
     def healthy(self) -> bool:
         return not self._is_closed and self._writer.healthy
+
+    @property
+    def commit_age_s(self) -> float:
+        """How long the commit under way has taken so far: what whoever writes now waits for at the least."""
+        return self._writer.commit_age_s
 
     # --- writing ---
 
@@ -192,6 +199,18 @@ class SqliteStore(RegistryReads):
         query = queries.events_after
         values = query.bind(lane=lane, call_id=event.call_id, sequence=event.sequence, rows=limit)
         return [decode_event(doc) for doc in await self._readers.fetch(query.text, values)]
+
+    async def queued_events(self, after: LoggedEvent | None, limit: int) -> list[LoggedEvent]:
+        if after is None:
+            text, values = queries.queued_events.text, queries.queued_events.bind(rows=limit)
+        else:
+            query = queries.queued_events_after
+            text, values = query.text, query.bind(call_id=after.call_id, sequence=after.sequence, rows=limit)
+        return [decode_event(doc) for doc in await self._readers.fetch(text, values)]
+
+    async def deliveries(self, call_id: CallId) -> list[Delivery]:
+        query = queries.deliveries_of_call
+        return [decode_delivery(doc) for doc in await self._readers.fetch(query.text, query.bind(call_id=call_id))]
 
     async def recording(self, recording_id: RecordingId) -> Recording | None:
         docs = await self._fetch_by("recordings", "id", recording_id)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import ScalarSelect
 
-from trebuchet.store.schema import accounts, applications, calls, events, numbers, recordings, user_errors
+from trebuchet.store.schema import accounts, applications, calls, deliveries, events, numbers, recordings, user_errors
 
 Row = tuple[Any, ...]
 """Values in the order of the table's columns, without the one that counts up by itself."""
@@ -37,9 +37,16 @@ class Statement:
 
 
 class RowInsert:
-    """Inserts rows of one table, many at a time; with `updated`, a row whose id exists gets these columns anew."""
+    """Inserts rows of one table, many at a time; with `updated`, a row whose `key` exists gets these columns anew."""
 
-    def __init__(self, make_values: Callable[[str], dict[str, Any]], table: Any, updated: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        make_values: Callable[[str], dict[str, Any]],
+        table: Any,
+        updated: tuple[str, ...] = (),
+        key: tuple[str, ...] = ("id",),
+    ) -> None:
+        self._key = key
         self._make_values = make_values
         self._table = table
         self._updated = updated
@@ -63,7 +70,7 @@ class RowInsert:
         statement = insert(self._table).values([self._make_values(f"_{index}") for index in range(size)])
         if self._updated:
             statement = statement.on_conflict_do_update(
-                index_elements=["id"], set_={name: statement.excluded[name] for name in self._updated}
+                index_elements=self._key, set_={name: statement.excluded[name] for name in self._updated}
             )
         compiled = statement.compile(dialect=_DIALECT)
         assert isinstance(compiled, SQLCompiler)
@@ -92,6 +99,12 @@ insert_calls = RowInsert(
     updated=("bridge_id", "conference_id", "is_open", "doc"),
 )
 insert_events = RowInsert(_of_call("sequence", "lane", "doc"), events)
+insert_deliveries = RowInsert(
+    _of_call("sequence", "is_queued", "doc"),
+    deliveries,
+    updated=("is_queued", "doc"),
+    key=("call_sequence", "sequence"),
+)
 insert_recordings = RowInsert(
     _of_call("id", "account_id", "media_name", "is_unfinished", "doc"),
     recordings,

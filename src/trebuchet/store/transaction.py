@@ -10,6 +10,7 @@ from trebuchet.store.statements import (
     insert_accounts,
     insert_applications,
     insert_calls,
+    insert_deliveries,
     insert_events,
     insert_numbers,
     insert_recordings,
@@ -22,10 +23,11 @@ def store_rows(connection: sqlite3.Connection, rows: Rows) -> None:
     """All of them, durably, or none. Raises `sqlite3.Error`; the caller rolls back."""
     execute = connection.execute
     execute("BEGIN IMMEDIATE")
-    # Calls first: events and recordings look their call's sequence up.
+    # Calls first: events, deliveries and recordings look their call's sequence up.
     for insert, values in (
         (insert_calls, rows.calls.values()),
         (insert_events, rows.events),
+        (insert_deliveries, list(rows.deliveries.values())),
         (insert_recordings, rows.recordings.values()),
         (insert_accounts, rows.accounts.values()),
         (insert_applications, rows.applications.values()),

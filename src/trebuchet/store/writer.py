@@ -25,6 +25,9 @@ from trebuchet.store.errors import RowConflict, RowUnstorable
 from trebuchet.store.rows import Rows
 from trebuchet.store.transaction import probe, store_rows
 
+GATHER_S = 0.002
+"""Least time from one commit's start to the next one's. A lone batch never waits; under load the batches of two
+milliseconds share a transaction, its fsync and two hand-overs between threads, which cost more than the rows."""
 MAX_GROUP = 512
 """Batches in one transaction: bounds the time (some 20 ms) that one group keeps the next waiting."""
 PROBE_S = 0.5
@@ -66,6 +69,7 @@ class Writer(Generic[T]):
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._is_failing = False
         self._busy_since: float | None = None
+        self._next_start = 0.0
         self._is_dead = False
 
     def start(self) -> None:
@@ -87,9 +91,13 @@ class Writer(Generic[T]):
 
     @property
     def healthy(self) -> bool:
+        return not (self._is_failing or self._is_dead or self.commit_age_s > STALL_S)
+
+    @property
+    def commit_age_s(self) -> float:
+        """How long the commit under way has taken so far, 0 when there is none."""
         since = self._busy_since
-        is_stalled = since is not None and time.monotonic() - since > STALL_S
-        return not (self._is_failing or self._is_dead or is_stalled)
+        return time.monotonic() - since if since is not None else 0.0
 
     # --- on the thread ---
 
@@ -124,6 +132,7 @@ class Writer(Generic[T]):
             return []
         if first is None:
             return None
+        self._gather()
         jobs = [first]
         while len(jobs) < MAX_GROUP:
             try:
@@ -135,6 +144,13 @@ class Writer(Generic[T]):
                 break
             jobs.append(job)
         return jobs
+
+    def _gather(self) -> None:
+        """Let more batches come when the last commit has only just begun."""
+        now = time.monotonic()
+        if now < self._next_start:
+            time.sleep(self._next_start - now)
+        self._next_start = max(now, self._next_start) + GATHER_S
 
     def _store(self, jobs: list[Job[T]]) -> list[Outcome[T]]:
         try:

@@ -1,4 +1,4 @@
-"""The first tables: calls, events, recordings, accounts, applications, numbers, user errors."""
+"""The first tables: calls, events, deliveries, recordings, accounts, applications, numbers, user errors."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -56,6 +56,18 @@ def _create_events() -> None:
     _create_partial_index("events_by_lane", "events", ["lane", "position"], "lane IS NOT NULL")
 
 
+def _create_deliveries() -> None:
+    op.create_table(
+        "deliveries",
+        sa.Column("call_sequence", sa.BigInteger, primary_key=True),
+        sa.Column("sequence", sa.Integer, primary_key=True),
+        sa.Column("is_queued", sa.SmallInteger, nullable=False),
+        sa.Column("doc", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    _create_partial_index("deliveries_queued", "deliveries", ["call_sequence", "sequence"], "is_queued = 1")
+
+
 def _create_recordings() -> None:
     _create_resource(
         "recordings",
@@ -87,10 +99,11 @@ def _create_resources() -> None:
 def upgrade() -> None:
     _create_calls()
     _create_events()
+    _create_deliveries()
     _create_recordings()
     _create_resources()
 
 
 def downgrade() -> None:
-    for name in ("user_errors", "numbers", "applications", "accounts", "recordings", "events", "calls"):
+    for name in ("user_errors", "numbers", "applications", "accounts", "recordings", "deliveries", "events", "calls"):
         op.drop_table(name)
