@@ -10,6 +10,7 @@ import pytest
 import trebuchet
 from trebuchet.config import ConfigError, Credentials, PortRange, Settings, SocketAddress, load_settings
 from trebuchet.config.settings import keys
+from trebuchet.model.number import NumberKind
 from trebuchet.model.trunk import Trunk
 
 FLAGS = ["data", "http", "sip", "rtp_ports", "trunk", "public_url", "account", "media_workers", "drain"]
@@ -37,6 +38,10 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "signalling.max_connections": ("10", 10),
     "signalling.retry_after_s": ("9", 9),
     "signalling.probe_interval_s": ("30", 30.0),
+    "signalling.tls_certificate": ("/etc/t/cert.pem", Path("/etc/t/cert.pem")),
+    "signalling.tls_key": ("/etc/t/key.pem", Path("/etc/t/key.pem")),
+    "signalling.tls_port": ("5081", 5081),
+    "signalling.tls_authorities": ("/etc/t/ca.pem", Path("/etc/t/ca.pem")),
     "signalling.trace_file": ("/tmp/sip.log", Path("/tmp/sip.log")),
     "media.advertised_address": ("203.0.113.8", "203.0.113.8"),
     "media.rtp_timeout_s": ("5", 5.0),
@@ -48,6 +53,19 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "policy.max_recording_s": ("60", 60),
     "policy.max_calls": ("10", 10),
     "policy.max_load": ("0.5", 0.5),
+    "dialling.allowed_prefixes": ("+1,+44", ("+1", "+44")),
+    "dialling.denied_prefixes": ("+1876", ("+1876",)),
+    "dialling.denied_kinds": ("satellite, pager", (NumberKind.SATELLITE, NumberKind.PAGER)),
+    "dialling.exceptions": ("+448451234567", ("+448451234567",)),
+    "limits.calls_at_once": ("7", 7),
+    "limits.account_calls_per_second": ("1.5", 1.5),
+    "limits.number_calls_per_second": ("2", 2.0),
+    "limits.requests_per_second": ("3", 3.0),
+    "limits.request_burst": ("4", 4),
+    "limits.number_orders_per_minute": ("100", 100.0),
+    "limits.number_order_burst": ("5", 5),
+    "limits.number_reads_per_second": ("2000", 2000.0),
+    "limits.number_read_burst": ("6", 6),
     "fetch.allowed_networks": ("10.1.0.0/16", ("10.1.0.0/16",)),
     "prompts.max_download_bytes": ("1000000", 1_000_000),
     "prompts.download_limit_s": ("3", 3.0),
@@ -61,6 +79,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "storage.database": ("/srv/db", Path("/srv/db")),
     "storage.prompt_cache": ("/srv/cache", Path("/srv/cache")),
     "api.trusted_proxies": ("10.0.0.2", ("10.0.0.2/32",)),
+    "api.tls_certificate": ("/etc/t/api.pem", Path("/etc/t/api.pem")),
+    "api.tls_key": ("/etc/t/api.key", Path("/etc/t/api.key")),
 }
 
 
@@ -123,10 +143,22 @@ def test_names_are_unique_in_every_form() -> None:
         assert len(set(names)) == len(names)
 
 
+def companion(name: str) -> str | None:
+    """The setting without which this one is refused."""
+    other = {"tls_certificate": "tls_key", "tls_key": "tls_certificate"}
+    section, _, key = name.rpartition(".")
+    return f"{section}.{other[key]}" if key in other else None
+
+
+def variable(name: str) -> str:
+    return "TREBUCHET_" + name.replace(".", "_").upper()
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_setting_from_the_environment(name: str) -> None:
-    text, value = EXAMPLES[name]
-    assert value_of(load(environment={"TREBUCHET_" + name.replace(".", "_").upper(): text}), name) == value
+    value = EXAMPLES[name][1]
+    given = {variable(each): EXAMPLES[each][0] for each in (name, companion(name)) if each is not None}
+    assert value_of(load(environment=given), name) == value
 
 
 @pytest.mark.parametrize("name", FLAGS)
@@ -140,7 +172,9 @@ def test_a_setting_from_the_file_as_text(name: str, tmp_path: Path) -> None:
     text, value = EXAMPLES[name]
     section, _, key = name.rpartition(".")
     file = write(tmp_path, (f"[{section}]\n" if section else "") + f'{key} = "{text}"\n')
-    assert value_of(load(config=file), name) == value
+    other = companion(name)
+    environment = {} if other is None else {variable(other): EXAMPLES[other][0]}
+    assert value_of(load(config=file, environment=environment), name) == value
 
 
 def test_the_file_with_its_own_types(tmp_path: Path) -> None:
@@ -336,6 +370,9 @@ WRONG = {
     "signalling.allowed_hosts": ["a b", "-x"],
     "speech.piper_models": ["english=/m", "en_US", "en_US/Susan!=/m"],
     "data": ["", "a\nb"],
+    "dialling.denied_prefixes": ["1876", "+1x"],
+    "dialling.denied_kinds": ["expensive"],
+    "limits.account_calls_per_second": ["0", "1e9"],
 }
 
 
@@ -391,6 +428,12 @@ def test_a_file_that_is_not_toml(tmp_path: Path) -> None:
     [
         ({"signalling.t1_ms": "5000"}, "signalling.t1_ms = 5000: expected at most signalling.t2_ms"),
         ({"sip": "127.0.0.1:8080"}, "sip = 127.0.0.1:8080: expected another port than http"),
+        ({"api.tls_key": "/k"}, "api.tls_certificate and api.tls_key: expected both or neither"),
+        ({"signalling.tls_certificate": "/c"}, "signalling.tls_certificate and signalling.tls_key: expected both"),
+        (
+            {"signalling.tls_certificate": "/c", "signalling.tls_key": "/k", "signalling.tls_port": "5060"},
+            "sip = 127.0.0.1:5060: expected another port than signalling.tls_port",
+        ),
         ({"rtp_ports": "5000-6000"}, "rtp_ports = 5000-6000: expected a range without the SIP port 5060"),
     ],
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from trebuchet.api.rate_limits import RateLimits, RequestMeter
 from trebuchet.base.clock import Clock
 from trebuchet.base.ids import Ids
 from trebuchet.calls.commands import CallCommands
@@ -33,5 +34,7 @@ class ApiDependencies:
     """Whose `X-Forwarded-*` headers are believed."""
     number_price: str = "0.00"
     """Monthly price shown for phone numbers, in dollars."""
+    rate_limits: RateLimits = field(default_factory=RateLimits)
+    request_meter: RequestMeter = field(default_factory=RequestMeter)
     changes: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while an application or a number is read, changed and written, so that no change is lost to another."""

@@ -132,6 +132,19 @@ CALL_OVER = _forbidden(
     "Unable to update call '{0}'. You can't update the call's state after being set to '{1}'.",
 )
 CANNOT_CALL = _forbidden("invalid-call-to-number", "Cannot make a call to number '{0}'")
+DESTINATION_DENIED = _forbidden(
+    "invalid-destination-number", "You are not allowed to call the country or region of number '{0}'"
+)
+
+
+def _limit(template: str) -> Kind:
+    return Kind(403, "limit", "call-rate-limit", template)
+
+
+CALL_RATE = _limit(
+    "You can create {0} calls per {1} seconds, calculated as the average over {2} seconds. Your rate is: {3}"
+)
+CALLS_AT_ONCE = _limit("You can have {0} calls at the same time")
 
 # --- 404, 409 -------------------------------------------------------------------------------------------------------
 
@@ -149,6 +162,21 @@ NUMBER_NOT_FOUND = _not_found("number-not-found", "number")
 USER_ERROR_NOT_FOUND = _not_found("user-error-not-found", "user error")
 MEDIA_NOT_FOUND = _not_found("media-not-found", "media resource named")
 RESOURCE_NOT_FOUND = Kind(404, "not-found", "resource-not-found", "The requested resource could not be found.")
+
+
+TOO_MANY_REQUESTS = Kind(
+    429,
+    "too-many-requests",
+    "rate-limit-reached",
+    "There have been too many requests to this resource; it can be used again at {0}",
+)
+
+
+def too_many_requests(reset_ms: int) -> ApiError:
+    """`reset_ms`: milliseconds since the epoch."""
+    refusal = TOO_MANY_REQUESTS(reset_ms, details=(("rateLimitResetTime", str(reset_ms)),))
+    refusal.headers = (("x-ratelimit-reset", str(reset_ms)),)
+    return refusal
 
 
 def _conflict(code: str, template: str) -> Kind:
@@ -206,6 +234,9 @@ _TABLE: dict[type[TrebuchetError], Callable[[Any], ApiError]] = {
     ),
     commands.NoNumbers: lambda e: NO_ALLOCATED_NUMBER(e.account_id, details=(("userId", e.account_id),)),
     commands.CannotCall: lambda e: CANNOT_CALL(e.to, details=(("number", e.to),)),
+    commands.DestinationDenied: lambda e: DESTINATION_DENIED(e.to, details=(("number", e.to),)),
+    commands.TooManyCalls: lambda e: CALL_RATE(f"{e.limit:g}", 1, f"{e.window_s:g}", f"{e.rate:.1f}"),
+    commands.TooManyCallsAtOnce: lambda e: CALLS_AT_ONCE(e.limit),
     commands.CallFailed: lambda e: CALL_CREATION_FAILURE(e.from_, e.to),
     commands.TransferFailed: lambda e: CALL_TRANSFER_ERROR(e.call_id, e.to, details=(("callId", e.call_id),)),
     commands.CallNotReady: lambda e: CALL_UNAVAILABLE(e.call_id, details=(("callId", e.call_id),)),

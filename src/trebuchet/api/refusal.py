@@ -22,10 +22,10 @@ async def refuse(deps: ApiDependencies, scope: Scope, account: Account | None, e
     """
     refusal = errors.to_api_error(error)
     if refusal is None:
-        _log.error("request failed", method=scope["method"], path=scope["path"], exc_info=error)
+        _log.error("request failed", method=scope["method"], pii_path=scope["path"], exc_info=error)
         refusal = errors.INTERNAL()
     details = _details(deps, scope, refusal)
-    if account is not None:
+    if account is not None and refusal.kind is not errors.TOO_MANY_REQUESTS:  # a flood must not become one of writes
         await deps.report_error(_user_error(deps, account, refusal, details))
     return error_response(refusal, details)
 

@@ -4,11 +4,12 @@ The API and BXML depend on this module alone; they turn these errors into the wi
 `LogUnavailable` pass through as call control's collaborators raise them, and can be imported from here.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from trebuchet.base.errors import LocalError, RemoteError
 from trebuchet.base.ids import AccountId, CallId
+from trebuchet.base.values import frozen_keywords
 from trebuchet.calls.interfaces import LogUnavailable as LogUnavailable
 from trebuchet.calls.interfaces import PromptError as PromptError
 from trebuchet.calls.interfaces import PromptUnreachable as PromptUnreachable
@@ -110,6 +111,36 @@ class CannotCall(CommandError):
         self.to = to
 
 
+class DestinationDenied(CannotCall):
+    """The operator's prefixes do not let calls go to this country or region."""
+
+    code = "destination-denied"
+
+
+class TooManyCalls(CommandError):
+    """The account or the number dials faster than it may: calls a second, on average over `window_s`."""
+
+    code = "too-many-calls"
+    retryable = True
+
+    def __init__(self, limit: float, window_s: float, rate: float) -> None:
+        super().__init__(f"{rate:.1f} calls a second, at most {limit:g}")
+        self.limit = limit
+        self.window_s = window_s
+        self.rate = rate
+
+
+class TooManyCallsAtOnce(CommandError):
+    """The account has as many outgoing calls as it may."""
+
+    code = "too-many-calls-at-once"
+    retryable = True
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"at most {limit} calls at once")
+        self.limit = limit
+
+
 class CallFailed(CommandError):
     """The INVITE of a new call could not be sent at all."""
 
@@ -159,7 +190,7 @@ class Overloaded(LocalError):
 # --- what may be asked ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class CreateCall:
     """Place a call. Values are checked for form already (numbers, URLs, ranges); ownership and routes are not."""
 
@@ -176,7 +207,7 @@ class CreateCall:
     conference_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class Transfer:
     """Connect the call with another party. `caller_id`: a number, `private`, or `None` for the default."""
 
@@ -191,7 +222,7 @@ class Transfer:
     diversion_reason: str = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class UpdateCall:
     """Change a call. `None` everywhere means: leave as it is. Recording settings apply first, then `state`."""
 
@@ -204,13 +235,23 @@ class UpdateCall:
     recording_max_duration_s: int | None = None
     transfer: Transfer | None = None
 
+    @property
+    def concerns_recording(self) -> bool:
+        """Whether any of the recording settings is to change."""
+        return (
+            self.is_recording is not None
+            or self.recording_format is not None
+            or self.recording_max_duration_s is not None
+        )
+
 
 class CallCommands(Protocol):
     """The facade of call control."""
 
     async def create(self, command: CreateCall) -> CallId:
         """Committed before it returns; the INVITE follows at once. Raises `NoNumbers`, `NumberNotOwned`,
-        `RecordingLimitTooLong`, `CannotCall`, `CallFailed`, `Overloaded`, `LogUnavailable`."""
+        `RecordingLimitTooLong`, `CannotCall`, `DestinationDenied`, `TooManyCalls`, `TooManyCallsAtOnce`, `CallFailed`,
+        `Overloaded`, `LogUnavailable`."""
         ...
 
     async def update(self, command: UpdateCall) -> CallId | None:

@@ -1,12 +1,14 @@
 """The living calls of this process."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 
-from trebuchet.base.ids import CallId
+from trebuchet.base.ids import AccountId, CallId
 from trebuchet.calls.actor import CallActor
 from trebuchet.calls.interfaces import MediaPort
 from trebuchet.calls.stimuli import Stimulus
+from trebuchet.model.call import Direction
 
 
 class Registry:
@@ -14,6 +16,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._actors: dict[CallId, CallActor] = {}
+        self._outgoing: Counter[AccountId] = Counter()
         self._emptied: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
@@ -24,14 +27,27 @@ class Registry:
 
     def add(self, actor: CallActor) -> None:
         self._actors[actor.id] = actor
+        if actor.status.call.direction is Direction.OUT:
+            self._outgoing[actor.status.call.account_id] += 1
+
+    def outgoing(self, account_id: AccountId) -> int:
+        """How many living calls the account has placed."""
+        return self._outgoing[account_id]
 
     def get(self, call_id: CallId) -> CallActor | None:
         return self._actors.get(call_id)
 
     def forget(self, call_id: CallId) -> None:
-        self._actors.pop(call_id, None)
+        actor = self._actors.pop(call_id, None)
+        if actor is not None and actor.status.call.direction is Direction.OUT:
+            self._count_down(actor.status.call.account_id)
         if not self._actors and self._emptied is not None and not self._emptied.done():
             self._emptied.set_result(None)
+
+    def _count_down(self, account_id: AccountId) -> None:
+        self._outgoing[account_id] -= 1
+        if not self._outgoing[account_id]:
+            del self._outgoing[account_id]
 
     def tell(self, call_id: CallId, stimulus: Stimulus) -> None:
         if (actor := self._actors.get(call_id)) is not None:

@@ -46,6 +46,7 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     checks: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
         ("http port", check_http_port),
         ("sip ports", check_sip_ports),
+        ("certificates", check_certificates),
         ("rtp ports", check_rtp_ports),
         ("open files", check_open_files),
         ("disk", check_disk),
@@ -86,15 +87,33 @@ def check_http_port(settings: Settings) -> Finding:
 
 def check_sip_ports(settings: Settings) -> Finding:
     kinds = (("udp", socket.SOCK_DGRAM), ("tcp", socket.SOCK_STREAM))
+    wanted = [(transport, kind, address) for address in settings.sip for transport, kind in kinds]
+    if settings.signalling.tls_certificate is not None:
+        hosts = dict.fromkeys(address.host for address in settings.sip)
+        secure = [SocketAddress(host, settings.signalling.tls_port) for host in hosts]
+        wanted += [("tls", socket.SOCK_STREAM, address) for address in secure]
     troubles = [
         f"{transport} {address}: {trouble}"
-        for address in settings.sip
-        for transport, kind in kinds
+        for transport, kind, address in wanted
         if (trouble := _bind(kind, address)) is not None
     ]
     if not troubles:
-        return Finding("sip ports", True, f"{', '.join(map(str, settings.sip))} free over udp and tcp")
+        places = dict.fromkeys(str(address) for _, _, address in wanted)
+        transports = " and ".join(dict.fromkeys(transport for transport, _, _ in wanted))
+        return Finding("sip ports", True, f"{', '.join(places)} free over {transports}")
     return Finding("sip ports", False, "; ".join(troubles), "stop what listens there, or choose another --sip")
+
+
+def check_certificates(settings: Settings) -> Finding:
+    from trebuchet.tls import CertificateUnusable
+    from trebuchet.wiring import api_tls, sip_settings
+
+    try:
+        api, sip = api_tls(settings), sip_settings(settings)
+    except CertificateUnusable as error:
+        return Finding("certificates", False, str(error), "give PEM files that belong together and can be read")
+    uses = [name for name, context in (("https", api), ("sip over tls", sip.tls_server)) if context is not None]
+    return Finding("certificates", True, f"usable for {' and '.join(uses)}" if uses else "none configured")
 
 
 def check_rtp_ports(settings: Settings) -> Finding:

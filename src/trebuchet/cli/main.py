@@ -3,7 +3,7 @@
 import typer
 
 from trebuchet import __version__
-from trebuchet.cli import account, doctor, init, serve, sim
+from trebuchet.cli import account, dial_check, doctor, init, serve, sim
 
 app = typer.Typer(
     name="trebuchet",
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command("serve", help="Start the server.")(serve.serve)
 app.command("init", help="Prepare a data directory: an account and a sample configuration.")(init.init)
 app.command("doctor", help="Check that this machine can serve; one line each, with the remedy when red.")(doctor.doctor)
+app.command("dial-check", help="Say whether a number may be called, and which rule decides.")(dial_check.dial_check)
 app.add_typer(account.app, name="account", help="The accounts of a data directory.")
 app.add_typer(sim.app, name="sim", help="A phone to call with, and the demonstration.")
 

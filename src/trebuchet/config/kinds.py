@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from trebuchet.base.ids import AccountId
 from trebuchet.config.values import Credentials, PortRange, SocketAddress
+from trebuchet.model.number import NumberKind
 
 T = TypeVar("T", covariant=True)
 Raw = object
@@ -151,6 +152,22 @@ def _read_host(raw: Raw, _: Path) -> str:
 
 
 HOST: Kind[str] = Kind("host names or addresses", _read_host)
+
+
+def _read_prefix(raw: Raw, _: Path) -> str:
+    if not re.fullmatch(r"\+[0-9]{0,15}", _text(raw)):
+        raise ValueError
+    return str(raw)
+
+
+PREFIX: Kind[str] = Kind("prefixes of numbers (+ and digits; + alone is every number)", _read_prefix)
+
+
+def _read_number_kind(raw: Raw, _: Path) -> NumberKind:
+    return NumberKind(_text(raw))
+
+
+NUMBER_KIND: Kind[NumberKind] = Kind("kinds of " + ", ".join(NumberKind), _plain(_read_number_kind))
 
 
 def _read_ports(raw: Raw, _: Path) -> PortRange:

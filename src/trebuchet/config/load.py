@@ -163,7 +163,13 @@ def _contradictions(settings: Settings) -> list[str]:
     names = [trunk.name for trunk in settings.all_trunks]
     if len(set(names)) != len(names):
         lines.append(f"trunks: the name {settings.all_trunks[0].name!r} is that of the --trunk; give it another")
+    for section, wanted in (("signalling", settings.signalling), ("api", settings.api)):
+        if (wanted.tls_certificate is None) != (wanted.tls_key is None):
+            lines.append(f"{section}.tls_certificate and {section}.tls_key: expected both or neither")
+    tls_port = settings.signalling.tls_port if settings.signalling.tls_certificate is not None else 0
     for address in settings.sip:
+        if tls_port and address.port == tls_port:
+            lines.append(f"sip = {address}: expected another port than signalling.tls_port")
         if address.port and address == settings.http:
             lines.append(f"sip = {address}: expected another port than http, which listens there over TCP")
         if settings.rtp_ports.low <= address.port <= settings.rtp_ports.high:

@@ -17,6 +17,7 @@ TRUNKS = """
 # name = "carrier"
 # address = "sip.carrier.example:5060"
 # transport = "udp"                   # udp, tcp or tls
+# srtp = false                        # true with tls: its audio must be encrypted
 # user = "name"                       # answers this carrier's challenges only
 # password = "secret"
 # sources = ["192.0.2.0/28"]          # where its calls come from, beside the address itself

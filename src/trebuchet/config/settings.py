@@ -21,9 +21,11 @@ from trebuchet.config.kinds import (
     HOST,
     MODELS,
     NETWORK,
+    NUMBER_KIND,
     OPTIONS,
     PATH,
     PORT_RANGE,
+    PREFIX,
     Kind,
     many,
     number,
@@ -33,6 +35,7 @@ from trebuchet.config.kinds import (
 )
 from trebuchet.config.trunks import TRUNK_TABLES, TRUNK_URI
 from trebuchet.config.values import Credentials, PortRange, SocketAddress
+from trebuchet.model.number import COSTLY_KINDS, NumberKind
 from trebuchet.model.trunk import Trunk
 
 T = TypeVar("T")
@@ -88,6 +91,14 @@ class SignallingSettings:
     probe_interval_s: float | None = setting(
         optional(number(1, DAY_S, "seconds")), None, "how often each trunk is asked with OPTIONS; unset: never"
     )
+    tls_certificate: Path | None = setting(
+        optional(PATH), None, "PEM file with the certificate and its chain: SIP over TLS is taken when it is given"
+    )
+    tls_key: Path | None = setting(optional(PATH), None, "PEM file with the certificate's key, without a passphrase")
+    tls_port: int = setting(whole(0, 65_535), 5061, "port for SIP over TLS, on each host of sip")
+    tls_authorities: Path | None = setting(
+        optional(PATH), None, "PEM file with the authorities that TLS trunks are verified by; unset: the system's"
+    )
     trace_file: Path | None = setting(
         optional(PATH), None, "file every SIP message is appended to; holds numbers and addresses"
     )
@@ -119,6 +130,49 @@ class PolicySettings:
     max_load: float = setting(
         number(0.1, 1, "share of a media worker's time"), 0.9, "load above which new calls are refused"
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiallingSettings:
+    allowed_prefixes: tuple[str, ...] = setting(
+        many(PREFIX, "+1, +44"), ("+",), "numbers that may be called; the longest match with denied_prefixes decides"
+    )
+    denied_prefixes: tuple[str, ...] = setting(
+        many(PREFIX, "+1876, +53"), (), "numbers that may not be called; of two equal prefixes this one wins"
+    )
+    denied_kinds: tuple[NumberKind, ...] = setting(
+        many(NUMBER_KIND, "premium-rate, satellite"), COSTLY_KINDS, "kinds of numbers that may not be called"
+    )
+    exceptions: tuple[str, ...] = setting(
+        many(PREFIX, "+448451234567"), (), "numbers that may be called whatever the other rules say"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    calls_at_once: int | None = setting(
+        optional(whole(1, 1_000_000)), None, "outgoing calls of an account at once; unset: no limit"
+    )
+    account_calls_per_second: float | None = setting(
+        optional(number(0.1, 1000, "calls a second")), None, "calls of an account, averaged over 10 s"
+    )
+    number_calls_per_second: float | None = setting(
+        optional(number(0.1, 1000, "calls a second")),
+        None,
+        "calls placed from one number, averaged over 10 s",
+    )
+    requests_per_second: float | None = setting(
+        optional(number(0.001, 10_000, "requests a second")), None, "requests of an account to each resource path"
+    )
+    request_burst: int = setting(whole(1, 100_000), 1, "requests that may come at once within requests_per_second")
+    number_orders_per_minute: float | None = setting(
+        optional(number(0.01, 100_000, "requests a minute")), None, "phone numbers an account may add"
+    )
+    number_order_burst: int = setting(whole(1, 100_000), 800, "phone numbers that may be added at once")
+    number_reads_per_second: float | None = setting(
+        optional(number(0.001, 10_000, "requests a second")), None, "requests of an account that read phone numbers"
+    )
+    number_read_burst: int = setting(whole(1, 100_000), 3000, "requests that may read phone numbers at once")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +212,10 @@ class ApiSettings:
     trusted_proxies: tuple[str, ...] = setting(
         many(NETWORK, "10.0.0.2"), (), "proxies whose X-Forwarded-* headers are believed"
     )
+    tls_certificate: Path | None = setting(
+        optional(PATH), None, "PEM file with the certificate and its chain: the API speaks HTTPS alone when it is given"
+    )
+    tls_key: Path | None = setting(optional(PATH), None, "PEM file with the certificate's key, without a passphrase")
 
 
 def _default_workers() -> int:
@@ -190,6 +248,8 @@ class Settings:
     signalling: SignallingSettings = field(default_factory=SignallingSettings)
     media: MediaSettings = field(default_factory=MediaSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    dialling: DiallingSettings = field(default_factory=DiallingSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
     fetch: FetchSettings = field(default_factory=FetchSettings)
     prompts: PromptSettings = field(default_factory=PromptSettings)
     speech: SpeechSettings = field(default_factory=SpeechSettings)

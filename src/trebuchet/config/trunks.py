@@ -10,7 +10,7 @@ from trebuchet.model.trunk import Trunk
 
 DEFAULT_NAME = "default"
 TRANSPORTS = ("udp", "tcp", "tls")
-TABLE_KEYS = ("name", "address", "transport", "user", "password", "sources", "patterns")
+TABLE_KEYS = ("name", "address", "transport", "srtp", "user", "password", "sources", "patterns")
 _PATTERN = re.compile(r"\+[0-9]{0,15}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SIP = re.compile(r"sip:(?:(?P<user>[^:@;]+)(?::(?P<password>[^@;]*))?@)?(?P<address>[^@;]+)(?P<params>(?:;[^;]*)*)")
@@ -28,27 +28,39 @@ def _transport(text: object) -> str:
     return text.lower()
 
 
+def _srtp(value: object, transport: str) -> bool:
+    """Keys travel in SDP (RFC 4568 7.1.1): without TLS everybody on the way could read them."""
+    if value not in (True, False, "true", "false"):
+        raise ValueError("srtp to be true or false")
+    is_wanted = value in (True, "true")
+    if is_wanted and transport != "tls":
+        raise ValueError("srtp with transport tls only, which protects its keys")
+    return is_wanted
+
+
 def read_trunk_uri(raw: Raw, _: Path) -> Trunk:
-    """`sip:[USER:PASSWORD@]HOST[:PORT][;transport=tcp]`."""
+    """`sip:[USER:PASSWORD@]HOST[:PORT][;transport=tls][;srtp=true]`."""
     match = _SIP.fullmatch(raw) if isinstance(raw, str) else None
     if match is None:
         raise ValueError
     params = dict(part.partition("=")[::2] for part in match["params"].split(";") if part)
-    if set(params) - {"transport"}:
+    if set(params) - {"transport", "srtp"}:
         raise ValueError
+    transport = _transport(params.get("transport", "udp"))
     host, port = _host_port(match["address"])
     return Trunk(
         name=DEFAULT_NAME,
         host=host,
         port=port,
-        transport=_transport(params.get("transport", "udp")),
+        transport=transport,
+        is_encrypted=_srtp(params.get("srtp", False), transport),
         username=None if match["user"] is None else unquote(match["user"]),
         password=None if match["password"] is None else unquote(match["password"]),
     )
 
 
 TRUNK_URI: Kind[Trunk] = Kind(
-    "sip:HOST:PORT with ;transport=udp, tcp or tls, credentials as sip:USER:PASSWORD@HOST",
+    "sip:HOST:PORT with ;transport=udp, tcp or tls, and with tls ;srtp=true, credentials as sip:USER:PASSWORD@HOST",
     read_trunk_uri,
     is_secret=True,
 )
@@ -96,8 +108,9 @@ def _read_table(table: Raw, base: Path) -> Trunk:
     user, password = _optional_text(table, "user"), _optional_text(table, "password")
     if (user is None) != (password is None):
         raise ValueError(f"user and password of trunk {name!r} together or neither")
+    transport = _transport(table.get("transport", "udp"))
     return Trunk(
-        name=name, host=host, port=port, transport=_transport(table.get("transport", "udp")),
+        name=name, host=host, port=port, transport=transport, is_encrypted=_srtp(table.get("srtp", False), transport),
         username=user, password=password, sources=sources, patterns=_patterns(table),
     )  # fmt: skip
 

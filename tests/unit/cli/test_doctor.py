@@ -10,11 +10,14 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
+from support.certificates import Authority
 from trebuchet.cli import checks
 from trebuchet.cli.main import app
 from trebuchet.config import Settings, load_settings
 
-NAMES = ["http port", "sip ports", "rtp ports", "open files", "disk", "fsync", "speech", "media workers"]
+NAMES = [
+    "http port", "sip ports", "certificates", "rtp ports", "open files", "disk", "fsync", "speech", "media workers",
+]  # fmt: skip
 
 
 def settings(tmp_path: Path, **flags: str) -> Settings:
@@ -64,6 +67,39 @@ def test_a_sip_port_taken_over_one_transport_is_red(tmp_path: Path, taken_udp: i
     assert not finding.is_green
     assert finding.text.startswith(f"udp 127.0.0.1:{taken_udp}: ")
     assert "tcp" not in finding.text
+
+
+def test_the_tls_port_is_looked_at_when_there_is_a_certificate(tmp_path: Path, taken_tcp: int) -> None:
+    files = {"signalling__tls_certificate": "/c.pem", "signalling__tls_key": "/k.pem"}
+    assert checks.check_sip_ports(settings(tmp_path, signalling__tls_port=str(taken_tcp))).is_green
+    finding = checks.check_sip_ports(settings(tmp_path, signalling__tls_port=str(taken_tcp), **files))
+    assert not finding.is_green
+    assert finding.text.startswith(f"tls 127.0.0.1:{taken_tcp}: ")
+
+
+@pytest.mark.parametrize("section", ["api", "signalling"])
+def test_certificates_that_cannot_be_used_are_red(tmp_path: Path, section: str) -> None:
+    authority = Authority(tmp_path / "ca")
+    one, other = authority.issue("DNS:one.example"), authority.issue("DNS:other.example")
+
+    def check(certificate: Path, key: Path) -> checks.Finding:
+        files = {f"{section}__tls_certificate": str(certificate), f"{section}__tls_key": str(key)}
+        return checks.check_certificates(settings(tmp_path, **files))
+
+    assert check(one.certificate, one.key).is_green
+    mismatch = check(one.certificate, other.key)
+    assert not mismatch.is_green and "KEY_VALUES_MISMATCH" in mismatch.text
+    missing = check(tmp_path / "nowhere.pem", one.key)
+    assert not missing.is_green and missing.text == f"{tmp_path}/nowhere.pem: No such file or directory"
+    assert not check(one.key, one.key).is_green
+
+
+def test_authorities_that_are_none_are_red(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    trunk = {"trunk": "sip:carrier.example;transport=tls", "signalling__tls_authorities": str(empty)}
+    finding = checks.check_certificates(settings(tmp_path, **trunk))
+    assert not finding.is_green and "no certificates of authorities" in finding.text
 
 
 def test_rtp_ports_in_other_hands_are_red(tmp_path: Path) -> None:
