@@ -294,6 +294,7 @@ async def test_a_port_that_breaks_ends_alone(pool: MediaPlanePool):
                 digits_receive=(),
                 digits_send=None,
                 direction="sendrecv",
+                srtp=None,
             )
         )
         await ear.until(lambda: ear.losses)

@@ -129,6 +129,28 @@ class Server:
         self.process.kill()
         await self.process.wait()
 
+    async def state(self) -> dict[str, Any]:
+        """How much of everything is alive in the server, which it writes to its log when asked by a signal."""
+        assert self.process is not None
+        start = self.log_path.stat().st_size
+        self.process.send_signal(signal.SIGUSR1)
+        async with asyncio.timeout(NEWS_LIMIT_S):
+            while True:
+                for line in self.log_path.read_bytes()[start:].split(b"\n")[:-1]:
+                    found: dict[str, Any] = json.loads(line) if line.startswith(b"{") else {}
+                    if found.get("event") == "state":
+                        return found
+                await asyncio.sleep(0.02)
+
+    async def wait_until_idle(self, limit_s: float = 60.0) -> dict[str, Any]:
+        """Until no call, dialog, transaction or media port is left."""
+        async with asyncio.timeout(limit_s):
+            while True:
+                state = await self.state()
+                if state["is_sip_idle"] and not state["calls"] and not state["media_ports"]:
+                    return state
+                await asyncio.sleep(0.2)
+
     # --- a client: curl ---------------------------------------------------------------------------------------------
 
     async def curl(self, *arguments: str, credentials: str | None = None) -> Answer:
@@ -138,8 +160,8 @@ class Server:
         program = shutil.which("curl")
         assert program, "curl is not installed: run make setup"
         process = await asyncio.create_subprocess_exec(
-            program, "-s", "-S", "-i", "--max-time", "30", *self.curl_options, "-u", credentials or self.credentials, *options, url,
-            stdout=asyncio.subprocess.PIPE,
+            program, "-s", "-S", "-i", "--max-time", "30", *self.curl_options,
+            "-u", credentials or self.credentials, *options, url, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         raw, _ = await process.communicate()
         assert process.returncode == 0, f"curl {options} {url} exited {process.returncode}"

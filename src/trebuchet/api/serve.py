@@ -1,6 +1,7 @@
 """The HTTP server in front of the application, with the options its behaviour relies on."""
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,7 +19,16 @@ STALL_TIMEOUT_MS = 60_000
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """A bound, listening TCP socket. `host`: a name or an IPv4 or IPv6 literal; port 0: any. Raises `OSError`."""
+    """A bound, listening TCP socket. `host`: a name or an IPv4 or IPv6 literal; port 0: any. Raises `OSError`
+    naming the address."""
+    try:
+        return _bind(host, port)
+    except OSError as error:
+        shown = f"[{host}]" if ":" in host else host
+        raise OSError(f"cannot listen on http {shown}:{port}: {error.strerror or error}") from error
+
+
+def _bind(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -43,10 +53,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def make_server(app: FastAPI, *, shutdown_s: int = 5) -> uvicorn.Server:
+def make_server(app: FastAPI, *, shutdown_s: int = 5, tls: ssl.SSLContext | None = None) -> uvicorn.Server:
     """A uvicorn server for sockets the caller binds: `await server.serve(sockets=[...])`; ends on `should_exit`.
 
-    `shutdown_s`: how long running requests may take once it is told to end.
+    `tls`: speak HTTPS alone with it. `shutdown_s`: how long running requests may take once it is told to end.
     Forwarded headers are left to `location`, which knows the trusted proxies; access logs cost more than requests.
     """
     config = uvicorn.Config(
@@ -61,5 +71,6 @@ def make_server(app: FastAPI, *, shutdown_s: int = 5) -> uvicorn.Server:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=shutdown_s,
         backlog=BACKLOG,
+        ssl_context_factory=None if tls is None else lambda config, make_default: tls,
     )
     return _Server(config)

@@ -83,13 +83,18 @@ class MediaPlanePool:
     # --- MediaPlane -----------------------------------------------------------------------------------------------
 
     def open_port(
-        self, listener: MediaListener, *, near: MediaPort | None = None, wants_ipv6: bool = False
+        self,
+        listener: MediaListener,
+        *,
+        near: MediaPort | None = None,
+        wants_ipv6: bool = False,
+        is_encrypted: bool = False,
     ) -> WorkerMediaPort:
         """See `MediaPlane.open_port`."""
         family = 6 if wants_ipv6 else 4
         if family not in self._addresses:
             raise MediaUnavailable("there is no IPv6 media address")
-        return self._choose(near, family).open_port(listener, family)
+        return self._choose(near, family).open_port(listener, family, is_encrypted=is_encrypted)
 
     def _choose(self, near: MediaPort | None, family: int) -> WorkerLink:
         if near is not None:

@@ -189,7 +189,7 @@ class RecordingFiles:
                 source.unlink()
             return target.is_file()
         except (LocalError, RemoteError, OSError) as error:
-            log.warning("recording not saved", recording_id=recording.id, reason=str(error))
+            log.warning("recording not saved", recording_id=recording.id, pii_reason=str(error))
             return False
 
 

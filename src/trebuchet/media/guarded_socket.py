@@ -8,6 +8,7 @@ from typing import Any
 
 from trebuchet.media.sockets import disconnect
 from trebuchet.media.source_lock import Address, SourceLock
+from trebuchet.media.srtp_socket import PortCipher, SrtpSocket
 
 Send = Callable[[Any], Any]
 """Takes a buffer; raises `OSError` when the network does."""
@@ -17,7 +18,10 @@ def discard(data: Any) -> None:
     """Where packets go that have no destination."""
 
 
-def _send_to(sock: socket.socket, address: Address, data: Any) -> None:
+MediaSocket = socket.socket | SrtpSocket
+
+
+def _send_to(sock: MediaSocket, address: Address, data: Any) -> None:
     sock.sendto(data, address)
 
 
@@ -29,10 +33,21 @@ class GuardedSocket:
     __slots__ = ("_lock", "is_connected", "send", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
+        self.sock: MediaSocket = sock
         self.is_connected = False
         self.send: Send = discard
         self._lock = SourceLock()
+
+    def protect(self, cipher: PortCipher, *, is_rtcp: bool) -> None:
+        """From now on only protected packets go out and are heard. Look up `send` and `sock` again."""
+        if isinstance(self.sock, SrtpSocket):
+            return
+        self.sock = SrtpSocket(self.sock, cipher, is_rtcp=is_rtcp)
+        destination = self._lock.destination
+        if self.is_connected:
+            self.send = self.sock.send
+        elif destination is not None:
+            self.send = partial(_send_to, self.sock, destination)
 
     def signal(self, address: Address | None) -> bool:
         """Signalling names the peer's address (`None`: it has none). Returns whether that opened a lock."""

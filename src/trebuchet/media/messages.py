@@ -64,6 +64,8 @@ class SetRemote(Message, frozen=True):
     digits_receive: tuple[int, ...]
     digits_send: int | None
     direction: str
+    srtp: tuple[str, bytes, bytes] | None
+    """Suite, our key, the peer's key; `None`: plain RTP. A port that was protected once never becomes plain."""
 
 
 class Connect(Message, frozen=True):

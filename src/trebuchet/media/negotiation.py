@@ -4,6 +4,7 @@ Source: RFC 3264 5, 6, 8; RFC 3551 4.5.14 (G.711); RFC 4733 2.4 (telephone-event
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from trebuchet.base.units import RATE_HZ
@@ -18,6 +19,8 @@ PACKET_MS = 20
 """What we always send, and prefer."""
 PAYLOAD_TYPES = 128
 MAX_PORT = 65_535
+REMEMBERED = 1024
+"""Descriptions whose meaning is kept: each is asked about when the call arrives and again when it is answered."""
 
 
 class UnusableAddress(NoCommonCodec):
@@ -76,6 +79,7 @@ def agreement_from(answer: MediaDescription, family: int) -> Agreement:
     return _agree(answer, family)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _agree(theirs: MediaDescription, family: int) -> Agreement:
     codec = _first_common(theirs)
     takes_audio = _check_address(theirs.address, family)

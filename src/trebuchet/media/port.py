@@ -1,15 +1,18 @@
 """`MediaPort` for call control: negotiation here, everything else as commands to the worker that holds the port."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import msgspec
 
 from trebuchet.base.ids import AccountId, RecordingId
+from trebuchet.base.rand import SystemRand
 from trebuchet.base.units import RATE_HZ
 from trebuchet.calls.interfaces import MediaError, MediaListener, MediaPort, NoCommonCodec
 from trebuchet.media import messages as m
 from trebuchet.media.negotiation import Agreement, agreement_from, answer_to, our_offer
 from trebuchet.media.paths import check_name
+from trebuchet.media.srtp_keys import PortKeys, Protection
 from trebuchet.model.media_description import MediaDescription
 from trebuchet.model.prompt import RenderedPrompt
 
@@ -50,7 +53,15 @@ class WorkerMediaPort:
     """One port. Made by the pool; implements `calls.interfaces.MediaPort`."""
 
     def __init__(
-        self, link: Link, number: int, listener: MediaListener, *, address: str, rtp_port: int, family: int
+        self,
+        link: Link,
+        number: int,
+        listener: MediaListener,
+        *,
+        address: str,
+        rtp_port: int,
+        family: int,
+        is_encrypted: bool = False,
     ) -> None:
         self.number = number
         self.listener = listener
@@ -61,6 +72,7 @@ class WorkerMediaPort:
         self._address = address
         self._rtp_port = rtp_port
         self._family = family
+        self._keys = PortKeys(SystemRand(), is_required=is_encrypted)
         self._last_playback = 0
         self._is_open = True
 
@@ -72,12 +84,13 @@ class WorkerMediaPort:
 
     def offer(self) -> MediaDescription:
         """See `MediaPort.offer`."""
-        return our_offer(self._address, self._rtp_port)
+        return replace(our_offer(self._address, self._rtp_port), srtp=self._keys.offer())
 
     def supports(self, offer: MediaDescription) -> bool:
         """See `MediaPort.supports`."""
         try:
             agreement_from(offer, self._family)
+            self._keys.check_offer(offer.srtp)
         except NoCommonCodec:
             return False
         return True
@@ -85,14 +98,21 @@ class WorkerMediaPort:
     def answer(self, offer: MediaDescription) -> MediaDescription:
         """See `MediaPort.answer`."""
         answer, agreement = answer_to(offer, self._address, self._rtp_port, self._family)
-        self._apply(agreement)
-        return answer
+        chosen = self._keys.check_offer(offer.srtp)
+        if chosen is None:
+            self._apply(agreement, None)
+            return answer
+        ours, protection = self._keys.answer(chosen)
+        self._keys.is_required = True
+        self._apply(agreement, protection)
+        return replace(answer, srtp=(ours,))
 
     def accept(self, answer: MediaDescription) -> None:
         """See `MediaPort.accept`."""
-        self._apply(agreement_from(answer, self._family))
+        agreement = agreement_from(answer, self._family)
+        self._apply(agreement, self._keys.accept(answer.srtp))
 
-    def _apply(self, agreement: Agreement) -> None:
+    def _apply(self, agreement: Agreement, protection: Protection | None) -> None:
         self._put(
             m.SetRemote(
                 port=self.number,
@@ -105,6 +125,7 @@ class WorkerMediaPort:
                 digits_receive=agreement.digits_receive,
                 digits_send=agreement.digits_send,
                 direction=agreement.direction.value,
+                srtp=None if protection is None else (protection.suite, protection.ours, protection.theirs),
             )
         )
 

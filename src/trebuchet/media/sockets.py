@@ -4,6 +4,7 @@ import ctypes
 import errno
 import socket
 from dataclasses import dataclass
+from typing import Protocol
 
 RECEIVE_BUFFER_BYTES = 64 * 1024
 """A flood fills this and no more; about 80 packets of 20 ms, so a stall of the worker of one second loses nothing."""
@@ -16,6 +17,10 @@ _UNSPECIFIED = bytes(16)
 """A socket address of family `AF_UNSPEC`."""
 
 Address = tuple[str, int]
+
+
+class HasDescriptor(Protocol):
+    def fileno(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def _set_options(sock: socket.socket, family: int) -> None:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED_FORWARDING)
 
 
-def disconnect(sock: socket.socket) -> None:
+def disconnect(sock: HasDescriptor) -> None:
     """Undo `connect`: the socket hears everybody again. Its port stays bound (it was bound explicitly)."""
     if _libc.connect(sock.fileno(), _UNSPECIFIED, len(_UNSPECIFIED)) != 0:
         code = ctypes.get_errno()

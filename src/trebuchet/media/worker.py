@@ -1,8 +1,10 @@
 """The media worker process: `python -m trebuchet.media.worker FD`, started by the server with one end of a channel.
 
-It waits for commands until the next tick is due, and applies them at once; a tick receives what has come, moves the
-engine on by 20 ms, sends, hands recorded blocks to the writing thread, and reports. It ends on command, or when the
-channel ends because the server died; then it finishes its files first. Signals meant for the server are not for it.
+It sleeps until a tick is due. A tick applies the commands that wait, receives what has come, moves the engine on by
+20 ms, sends, hands recorded blocks to the writing thread, and reports. Nothing a command asks for can be heard before
+the next tick, and waking up for each would take the core away from the server at every step of every call. The process
+ends on command, or when the channel ends because the server died; then it finishes its files first. Signals meant for
+the server are not for it.
 """
 
 import gc
@@ -19,6 +21,7 @@ import structlog
 from trebuchet.base.rand import SystemRand
 from trebuchet.base.units import TICKS_PER_S
 from trebuchet.calls.interfaces import StopReason
+from trebuchet.logs import configure_logs
 from trebuchet.media import messages as m
 from trebuchet.media.channel import ChannelClosed, Inbox, Outbox, inherited_socket
 from trebuchet.media.engine import DigitPressed, Engine, MediaTimeout, PlaybackDone, RecorderFull, TickOutput
@@ -67,8 +70,10 @@ class Worker:
         self._ports.fill_stock(time.monotonic(), READY_IPV4)
         try:
             while not self._is_over:
-                self._wait_for_tick()
-                self._tick()
+                time.sleep(self._clock.wait_s(time.monotonic()))
+                begun = time.monotonic()
+                self._take_commands()
+                self._tick(begun)
                 self._outbox.flush()
         except ChannelClosed:
             log.warning("server is gone, media worker ends")
@@ -76,23 +81,12 @@ class Worker:
 
     # --- commands -------------------------------------------------------------------------------------------------
 
-    def _wait_for_tick(self) -> None:
-        """Apply commands as they come. `select` because its time is exact to the microsecond (`epoll`: milliseconds);
-        the channel's descriptor is one of the first, so its limit of 1024 does not matter."""
-        while True:
-            wait_s = self._clock.wait_s(time.monotonic())
-            if select.select((self._socket,), (), (), wait_s)[0]:
-                self._take_commands()
-            if wait_s == 0.0 or self._is_over:
-                return
-
     def _take_commands(self) -> None:
         for command in self._inbox.read():
             if isinstance(command, m.Exit):
                 self._is_over = True
                 return
             self._apply(command)
-        self._outbox.flush()
 
     def _apply(self, command: m.Command) -> None:
         now = time.monotonic()
@@ -108,8 +102,7 @@ class Worker:
 
     # --- the tick -------------------------------------------------------------------------------------------------
 
-    def _tick(self) -> None:
-        begun = time.monotonic()
+    def _tick(self, begun: float) -> None:
         missed = self._clock.begin(begun)
         if missed:
             log.warning("media ticks left out", ticks=missed)
@@ -214,20 +207,6 @@ def _prepare_process() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _configure_logs() -> None:
-    """As the server's: one JSON object a line on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-
-
 def _raise_descriptor_limit(capacity: int) -> None:
     allowed = raise_descriptor_limit()
     needed = DESCRIPTORS_PER_PORT * capacity + SPARE_DESCRIPTORS
@@ -236,7 +215,7 @@ def _raise_descriptor_limit(capacity: int) -> None:
 
 
 def main() -> None:
-    _configure_logs()
+    configure_logs()
     _prepare_process()
     sock = inherited_socket(int(sys.argv[1]))
     inbox: Inbox[m.Command] = Inbox(sock, m.command_decoder)

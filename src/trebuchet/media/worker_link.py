@@ -172,14 +172,20 @@ class WorkerLink:
     def can_open(self, family: int) -> bool:
         return self.is_up and bool(self._ready[family]) and len(self._ports) < self.settings.capacity
 
-    def open_port(self, listener: MediaListener, family: int) -> WorkerMediaPort:
+    def open_port(self, listener: MediaListener, family: int, *, is_encrypted: bool = False) -> WorkerMediaPort:
         """A port on a ready pair. Raises `MediaUnavailable`."""
         if not self.can_open(family):
             raise MediaUnavailable("no media port is free")
         rtp_port = self._ready[family].popleft()
         self._last_number += 1
         port = WorkerMediaPort(
-            self, self._last_number, listener, address=self.addresses[family], rtp_port=rtp_port, family=family
+            self,
+            self._last_number,
+            listener,
+            address=self.addresses[family],
+            rtp_port=rtp_port,
+            family=family,
+            is_encrypted=is_encrypted,
         )
         self._ports[port.number] = port
         self.put(m.OpenPort(port.number, family, rtp_port))

@@ -12,6 +12,8 @@ from trebuchet.media.engine import Direction, Engine, Law, PortMisuse, PortSetti
 from trebuchet.media.guarded_socket import GuardedSocket
 from trebuchet.media.port_stock import BINDS_PER_TICK, PortStock
 from trebuchet.media.prompt_memory import PromptMemory
+from trebuchet.media.srtp_keys import Protection
+from trebuchet.media.srtp_socket import PortCipher
 from trebuchet.media.traffic import Traffic
 from trebuchet.media.worker_recorders import WorkerRecorders
 
@@ -37,6 +39,17 @@ class WorkerPort:
     rtcp: GuardedSocket
     takes_events: bool = False
     """The peer takes digits as RFC 4733 events."""
+    cipher: PortCipher | None = None
+    """What protects both sockets; `None`: nothing."""
+
+    def protect(self, protection: Protection) -> None:
+        """Protect both sockets, or change what has changed about it."""
+        if self.cipher is not None:
+            self.cipher.apply(protection)
+            return
+        self.cipher = PortCipher(protection)
+        self.rtp.protect(self.cipher, is_rtcp=False)
+        self.rtcp.protect(self.cipher, is_rtcp=True)
 
 
 class WorkerPorts:
@@ -130,6 +143,9 @@ class WorkerPorts:
         self._traffic.add(row, port.rtp, port.rtcp)
 
     def _set_remote(self, port: WorkerPort, command: m.SetRemote, now: float) -> None:
+        if command.srtp is not None:
+            port.protect(Protection(*command.srtp))
+            self._traffic.refresh(port.row, port.rtp, port.rtcp)
         if command.address:
             host = ip_address(command.address).compressed
             is_new_source = port.rtp.signal((host, command.rtp_port))

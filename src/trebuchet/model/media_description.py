@@ -1,7 +1,9 @@
 """What two sides tell each other about one audio stream; crosses the border between signalling, media and calls."""
 
-from dataclasses import dataclass
+from dataclasses import field
 from enum import StrEnum
+
+from trebuchet.base.values import frozen, frozen_keywords
 
 
 class MediaDirection(StrEnum):
@@ -28,7 +30,7 @@ class MediaDirection(StrEnum):
         }.get(self, self)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Codec:
     """An audio format: `PCMU` or `PCMA` with the payload type it travels under."""
 
@@ -37,7 +39,22 @@ class Codec:
     rate_hz: int = 8000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+SRTP_SUITES = ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")
+"""Ways to protect audio, in the order we prefer them (RFC 4568 6.2): the longer authentication tag first."""
+SRTP_KEY_BYTES = 30
+"""Master key of 16 bytes and salt of 14, for both suites (RFC 3711 8.2)."""
+
+
+@frozen
+class SrtpKey:
+    """One way its owner protects what it sends: the number it is offered under, the suite, master key and salt."""
+
+    tag: int
+    suite: str
+    key: bytes = field(repr=False)
+
+
+@frozen_keywords
 class MediaDescription:
     """One side of one audio stream. In an answer `codecs` holds the chosen one first."""
 
@@ -53,3 +70,5 @@ class MediaDescription:
     direction: MediaDirection = MediaDirection.SENDRECV
     packet_ms: int = 20
     """Preferred packet length."""
+    srtp: tuple[SrtpKey, ...] = ()
+    """How the audio is protected: in an offer the choices, in an answer the chosen one; empty: not at all."""

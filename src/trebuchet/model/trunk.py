@@ -1,9 +1,11 @@
 """Links to carriers and the number patterns that lead to them."""
 
-from dataclasses import dataclass
+from dataclasses import field
+
+from trebuchet.base.values import frozen_keywords
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class Trunk:
     """One carrier. Its credentials answer this carrier's challenges and nobody else's."""
 
@@ -12,8 +14,10 @@ class Trunk:
     port: int | None = None
     transport: str = "udp"
     """`udp`, `tcp` or `tls`."""
+    is_encrypted: bool = False
+    """Its audio must be encrypted (SRTP); only with `tls`, which protects the keys."""
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     sources: tuple[str, ...] = ()
     """Addresses or networks (CIDR) calls of this carrier come from, beside `host` itself."""
     patterns: tuple[str, ...] = ("+",)

@@ -54,6 +54,7 @@ from trebuchet.sip.outputs import (
     Progress,
     Send,
 )
+from trebuchet.sip.sdp import SessionDescription
 
 log = structlog.get_logger(__name__)
 
@@ -136,6 +137,10 @@ class SipPlane:
         trunk = route_of(to, self._routes, self._door)
         return None if trunk is None else trunk.name
 
+    def wants_encryption(self, to: str) -> bool:
+        trunk = route_of(to, self._routes, self._door)
+        return trunk is not None and trunk.is_encrypted
+
     def place_call(self, call: OutgoingCall, listener: LegListener) -> SipLeg:
         attempt = plan(call, self._routes, self._door)
         leg = SipLeg(self, self._new_sdp(), None, attempt)
@@ -197,6 +202,9 @@ class SipPlane:
     def _launch(self, leg: SipLeg, attempt: Attempt) -> None:
         """Send the INVITE to the next place. Raises `Unprintable` or `SignallingError`, and then nothing was sent."""
         candidate = attempt.current = attempt.candidates.popleft()
+        leg.is_private = candidate.transport == "tls"
+        if attempt.call.offer.srtp and not leg.is_private:
+            raise SignallingError("keys would go over the network in the clear")
         domain = self._shell.addresses.address(candidate.transport, candidate.host)[0]
         try:
             invite = write_invite(attempt, candidate, domain, leg.sdp.offer(to_audio(attempt.call.offer)))
@@ -298,14 +306,17 @@ class SipPlane:
         if visitor is None:
             self._refuse(leg, 403)
             return
-        read = read_sdp(invite.body) if invite.body else None
-        if invite.body and read is None:
+        leg.is_private = invite.flow.transport == "tls"
+        read = read_sdp(invite.body, is_private=leg.is_private) if invite.body else None
+        must_encrypt = visitor.trunk is not None and self._routes.named(visitor.trunk).is_encrypted
+        if (invite.body and read is None) or (must_encrypt and not self._is_encrypted(leg, read)):
             self._refuse(leg, 488)
             return
         if read is not None:
             leg.peer_offer = read[0]
         try:
-            call = read_invite(invite.request, visitor, None if read is None else read[1])
+            offer = None if read is None else read[1]
+            call = read_invite(invite.request, visitor, offer, wants_encryption=must_encrypt)
         except SipError as error:
             self._refuse(leg, error.status)
             return
@@ -314,6 +325,11 @@ class SipPlane:
             leg.listener = listener
         elif leg.refusal is None and not leg.is_unwanted:
             self.reject(leg, Refusal.UNAVAILABLE)
+
+    @staticmethod
+    def _is_encrypted(leg: SipLeg, read: tuple[SessionDescription, MediaDescription] | None) -> bool:
+        """Whether the audio is, or, when the offer is ours to make, can be."""
+        return leg.is_private if read is None else bool(read[1].srtp)
 
     def _tell_leg(self, leg: SipLeg, output: Output) -> None:
         try:
@@ -339,11 +355,11 @@ class SipPlane:
         elif isinstance(output, Answered):
             self._handle_answered(leg, listener, output)
         elif isinstance(output, Acked):
-            listener.handle_confirmed(_description(output.body))
+            listener.handle_confirmed(_description(leg, output.body))
         elif isinstance(output, Offered):
             self._handle_offered(leg, listener, output)
         elif isinstance(output, OfferAnswered):
-            listener.handle_confirmed(_description(output.body))
+            listener.handle_confirmed(_description(leg, output.body))
         elif isinstance(output, InfoReceived):
             digit = read_info_digit(output.content_type, output.body)
             if digit is not None:
@@ -363,10 +379,10 @@ class SipPlane:
         leg.was_answered = True
         body = answered.body or leg.early_body
         leg.attempt, leg.early_body = None, b""
-        listener.handle_answered(_description(body))
+        listener.handle_answered(_description(leg, body))
 
     def _handle_offered(self, leg: SipLeg, listener: LegListener, offered: Offered) -> None:
-        read = read_sdp(offered.body) if offered.body is not None else None
+        read = read_sdp(offered.body, is_private=leg.is_private) if offered.body is not None else None
         if offered.body is not None and read is None:
             self._refuse_offer(leg)
             return
@@ -410,6 +426,6 @@ class SipPlane:
         return SdpSession(self._rand.below(1 << 62))
 
 
-def _description(body: bytes) -> MediaDescription | None:
-    read = read_sdp(body) if body else None
+def _description(leg: SipLeg, body: bytes) -> MediaDescription | None:
+    read = read_sdp(body, is_private=leg.is_private) if body else None
     return None if read is None else read[1]

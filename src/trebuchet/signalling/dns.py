@@ -1,6 +1,5 @@
 """Asking DNS: the four record kinds RFC 3263 needs, behind a protocol that tests replace."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -8,6 +7,8 @@ import dns.asyncresolver
 import dns.exception
 import dns.rdatatype
 import dns.resolver
+
+from trebuchet.base.values import frozen
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ class DnsFailure(Exception):
     """No answer came (time-out, server failure); unlike an empty answer it says nothing about the name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Naptr:
     order: int
     preference: int
@@ -31,7 +32,7 @@ class Naptr:
     replacement: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Srv:
     priority: int
     weight: int
@@ -39,7 +40,7 @@ class Srv:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Records(Generic[T]):
     """What was found, possibly nothing, and for how many seconds it may be believed."""
 

@@ -6,9 +6,9 @@ Out: this machine and configured hosts; a name is judged by its spelling first a
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
+from trebuchet.base.values import frozen
 from trebuchet.model.trunk import Trunk
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -31,7 +31,7 @@ def read_address(host: str) -> IpAddress | None:
     return address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Visitor:
     """A source that may call in. `trunk` is `None` for this machine and for configured hosts."""
 

@@ -5,8 +5,8 @@ The application is not one of those who may see what the caller withholds (RFC 3
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from trebuchet.base.values import frozen
 from trebuchet.calls.interfaces import OutgoingCall
 from trebuchet.model.call import Diversion
 from trebuchet.signalling.numbers import ANONYMOUS, is_anonymous, is_number, name_of, name_of_text
@@ -42,7 +42,7 @@ REASONS = frozenset(
 """RFC 5806 5."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Caller:
     """What an INVITE says about its sender."""
 
@@ -145,7 +145,7 @@ def _further(params: Params) -> tuple[tuple[str, str], ...]:
 # --- outgoing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sender:
     """How an outgoing INVITE names us: its From, and the headers that go with it."""
 

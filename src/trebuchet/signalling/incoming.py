@@ -8,7 +8,9 @@ from trebuchet.signalling.numbers import name_of
 from trebuchet.sip.message import Request
 
 
-def read_invite(request: Request, visitor: Visitor, offer: MediaDescription | None) -> IncomingCall:
+def read_invite(
+    request: Request, visitor: Visitor, offer: MediaDescription | None, *, wants_encryption: bool = False
+) -> IncomingCall:
     """Raises `SipError` with the status the INVITE deserves (400, 416) when From or Request-URI cannot be read."""
     caller = read_caller(request)
     return IncomingCall(
@@ -24,4 +26,5 @@ def read_invite(request: Request, visitor: Visitor, offer: MediaDescription | No
         diversion_headers=read_diversion_headers(request),
         request_uri=str(request.uri),
         trunk=visitor.trunk,
+        wants_encryption=wants_encryption,
     )

@@ -43,6 +43,7 @@ class SipLeg:
         "has_rung",
         "id",
         "is_outgoing",
+        "is_private",
         "is_unwanted",
         "listener",
         "peer_offer",
@@ -57,6 +58,8 @@ class SipLeg:
         self.id = leg_id
         self.attempt = attempt
         self.is_outgoing = attempt is not None
+        self.is_private = False
+        """Its signalling goes over TLS."""
         self.listener: LegListener | None = None
         self.peer_offer: SessionDescription | None = None
         self.early_body = b""

@@ -13,11 +13,11 @@ one question asked by many calls at once is asked once.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from trebuchet.base.errors import RemoteError
 from trebuchet.base.rand import Rand
+from trebuchet.base.values import frozen
 from trebuchet.signalling.dns import NEGATIVE_TTL_S, Dns, DnsFailure, Naptr, Records, Srv
 from trebuchet.signalling.door import read_address
 
@@ -46,7 +46,7 @@ class Unresolvable(RemoteError):
     retryable = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """One place to send to: an IP literal."""
 

@@ -1,14 +1,15 @@
 """What the signalling plane is told at its start: plain values, read nowhere else."""
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from trebuchet.base.values import frozen, frozen_keywords
 from trebuchet.model.trunk import Trunk
 from trebuchet.sip.timers import TimerValues
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bind:
     """One address to listen on. Port 0 takes a free one, the same for every transport of `transports`.
 
@@ -20,7 +21,7 @@ class Bind:
     transports: tuple[str, ...] = ("udp", "tcp")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class LinkLimits:
     """What strangers may cost the sockets. Counts, bytes and seconds."""
 
@@ -40,7 +41,7 @@ class LinkLimits:
     """Kernel buffer of a UDP socket: some thousand messages, a second of a heavy burst."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class TraceSettings:
     """Keeping SIP messages for debugging; they hold numbers and addresses, so it is off unless asked for."""
 
@@ -50,7 +51,7 @@ class TraceSettings:
     """A file every message is appended to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class SipSettings:
     binds: tuple[Bind, ...] = (Bind("127.0.0.1", 5060),)
     advertised_host: str | None = None

@@ -25,6 +25,7 @@ from trebuchet.sip.core import UserAgentConfig
 from trebuchet.sip.errors import Malformed, SipError
 from trebuchet.sip.message import Request, parse_message
 from trebuchet.sip.outputs import Destination, Flow, NextHop, Output, Send
+from trebuchet.sip.shedding import Shedder
 from trebuchet.sip.user_agent import UserAgent
 
 log = structlog.get_logger(__name__)
@@ -68,6 +69,11 @@ class SipShell:
         transports = tuple(dict.fromkeys(name for bind in settings.binds for name in bind.transports))
         self.resolver = Resolver(dns if dns is not None else SystemDns(), rand, clock.now, transports)
         self.ua = UserAgent(self._config(), rand)
+        self.has_room: Callable[[], bool] = lambda: True
+        """Whether a new call would be taken; while not, INVITEs are refused before they are read."""
+        self._shedder = Shedder(rand, settings.retry_after_s)
+        self.shed = 0
+        """Calls refused in that way."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
         self._news: deque[Output] = deque()
@@ -149,6 +155,13 @@ class SipShell:
             await link.close()
         self.trace.close()
 
+    @property
+    def backlog_s(self) -> float:
+        """For how long some socket has had more in it than was read: messages stand in line in the kernel."""
+        now = asyncio.get_running_loop().time()
+        busy = [link.busy_since for link in self.links if isinstance(link, UdpLink) and link.busy_since is not None]
+        return now - min(busy) if busy else 0.0
+
     # --- inputs
 
     def now(self) -> float:
@@ -159,6 +172,8 @@ class SipShell:
 
     def handle_data(self, data: bytes, flow: Flow) -> None:
         """One message off the wire. Whatever it holds, nothing is raised."""
+        if flow.transport == "udp" and self._is_shed(data, flow):
+            return
         if self.trace.is_on:
             self.trace.note(data, flow.transport, flow.remote, is_sent=False)
         try:
@@ -167,6 +182,19 @@ class SipShell:
             log.exception("sip message failed", transport=flow.transport, kind=type(error).__name__)
         self._take_outputs()
         self._tell()
+
+    def _is_shed(self, data: bytes, flow: Flow) -> bool:
+        """Without room for calls, a fresh INVITE is refused from its bytes; the ACK to that is nobody's."""
+        if self._shedder.is_ack_of_refusal(data):
+            return True
+        if not data.startswith(b"INVITE ") or self.has_room() or not self._is_known(flow.remote[0]):
+            return False
+        answer = self._shedder.refuse(data, flow.remote, self.ua.is_known)
+        if answer is None:
+            return False
+        self.shed += 1
+        self._put(answer, flow, "")
+        return True
 
     def _handle(self, data: bytes, flow: Flow) -> None:
         try:
@@ -187,6 +215,8 @@ class SipShell:
             if request.to.tag is not None:
                 return False
             status = self._gate(request, flow)
+            if status is None and request.method == "INVITE" and not self.has_room():
+                status = None if self.ua.is_repeat(request) else 503
             if status is None:
                 return False
             self.ua.turn_away(request, status, flow)

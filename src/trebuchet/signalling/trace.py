@@ -4,18 +4,18 @@ They hold numbers, addresses and keys; nothing of them goes to the log.
 """
 
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TextIO
 
 from trebuchet.base.clock import Clock
+from trebuchet.base.values import frozen
 from trebuchet.signalling.settings import TraceSettings
 
 MAX_FILE_CHARACTERS = 268_435_456
 """The file is not written beyond this: a forgotten trace must not fill the disk."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Traced:
     """One message as it crossed the wire."""
 

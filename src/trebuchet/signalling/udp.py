@@ -39,6 +39,8 @@ class UdpLink:
         self._readiness: select.epoll | None = None
         self._loop = asyncio.get_running_loop()
         self.local: tuple[str, int] = ("", 0)
+        self.busy_since: float | None = None
+        """When the socket was last seen with more in it than one wake-up takes; `None` once it was empty again."""
         self.dropped = 0
         """Datagrams the kernel did not take (full buffer, no route): retransmission makes up for them."""
 
@@ -92,7 +94,10 @@ class UdpLink:
                 data, remote = sock.recvfrom(MAX_DATAGRAM_BYTES)
                 has_read = True
                 receiver.handle_data(data, Flow("udp", local, (remote[0], remote[1])))
+            if self.busy_since is None:
+                self.busy_since = self._loop.time()
         except BlockingIOError:
+            self.busy_since = None
             if not has_read:  # woken for nothing but errors, whose one failure somebody else has seen already
                 self._read_errors()
         except OSError:

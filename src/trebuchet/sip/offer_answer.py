@@ -7,6 +7,7 @@ and raises nothing: what cannot be used is `None`.
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from trebuchet.base.values import frozen
 from trebuchet.sip.errors import Malformed
@@ -22,6 +23,8 @@ MAX_RATE_HZ = 384_000
 MAX_CHANNELS = 255
 MAX_PTIME_MS = 1_000
 """Beyond a second a packet time is nonsense; it is then treated as not said."""
+REMEMBERED = 128
+"""Lists of formats kept: more kinds of equipment rarely call at once; at the largest message that is 8 MB."""
 
 _STATIC = {
     0: ("PCMU", 8000),
@@ -36,6 +39,7 @@ _STATIC = {
     18: ("G729", 8000),
 }
 """Payload types that need no rtpmap (RFC 3551 table 4), those for telephony."""
+_DESCRIBING = ("rtpmap", "fmtp")
 _INTERPRETED = frozenset({"rtpmap", "fmtp", "ptime", "rtcp", *DIRECTIONS})
 _REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 _WITHOUT_RECEIVING = {"sendrecv": "sendonly", "recvonly": "inactive"}
@@ -104,7 +108,8 @@ def _read_section(sdp: SessionDescription, section: MediaSection) -> AudioStream
     connection = section.connection or sdp.connection
     if section.kind != "audio" or section.port == 0 or section.protocol not in PROTOCOLS:
         return None
-    formats = _read_formats(section)
+    described = tuple(pair for pair in section.attributes if pair[0] in _DESCRIBING)
+    formats = _read_formats(section.formats, described)
     if connection is None or not formats:
         return None
     direction = _read_direction(section.attributes) or _read_direction(sdp.attributes) or "sendrecv"
@@ -135,17 +140,19 @@ def _read_number(text: str | None, limit: int) -> int | None:
         return None
 
 
-def _read_formats(section: MediaSection) -> tuple[AudioFormat, ...]:
+@lru_cache(maxsize=REMEMBERED)
+def _read_formats(listed: tuple[str, ...], described: Attributes) -> tuple[AudioFormat, ...]:
+    """What the numbers of a media line stand for. Remembered: a peer writes the same lines in every call."""
     maps: dict[int, str] = {}
     parameters: dict[int, str] = {}
-    for name, value in section.attributes:
-        if name in ("rtpmap", "fmtp") and value:
+    for name, value in described:
+        if value:
             number, _, rest = value.partition(" ")
             payload_type = _read_number(number, MAX_PAYLOAD_TYPE)
             if payload_type is not None:
                 (maps if name == "rtpmap" else parameters).setdefault(payload_type, rest.strip(" "))
     formats: dict[int, AudioFormat] = {}
-    for text in section.formats:
+    for text in listed:
         payload_type = _read_number(text, MAX_PAYLOAD_TYPE)
         if payload_type is not None and payload_type not in formats:
             found = _read_format(payload_type, maps.get(payload_type), parameters.get(payload_type))
