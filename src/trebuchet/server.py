@@ -33,11 +33,13 @@ from trebuchet.calls.control import CallControl
 from trebuchet.calls.recovery import Recovery
 from trebuchet.config import Settings, SocketAddress
 from trebuchet.events.log import EventLog
+from trebuchet.events.outbox import Outbox
 from trebuchet.events.payload import INCOMING_CALL
 from trebuchet.events.relay import Relay
 from trebuchet.fetch.addresses import AddressPolicy
 from trebuchet.fetch.client import GuardedClient
 from trebuchet.logs import configure_logs
+from trebuchet.loop_lag import LoopLag
 from trebuchet.media.adapter import MediaPlanePool
 from trebuchet.media.files import AudioFiles, RecordingFiles
 from trebuchet.media.paths import media_path
@@ -47,9 +49,19 @@ from trebuchet.prompts.cache import PcmCache
 from trebuchet.prompts.renderer import PromptRenderer
 from trebuchet.prompts.sources import PromptSources
 from trebuchet.signalling.adapter import SipPlane
+from trebuchet.signals import overload_signals
 from trebuchet.speech.tts import SpeechOptions, open_speech
 from trebuchet.store.sqlite import SqliteStore
-from trebuchet.wiring import call_policy, media_settings, prompt_limits, sip_settings
+from trebuchet.wiring import (
+    api_tls,
+    call_limits,
+    call_policy,
+    dial_rules,
+    media_settings,
+    prompt_limits,
+    rate_limits,
+    sip_settings,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -91,6 +103,7 @@ async def _serve(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, server.log_state)
         print(server.ready_line(), flush=True)
         await stop.requested.wait()
         server.begin_drain()
@@ -120,12 +133,14 @@ class Server:
         self._stack = stack
         self._clock, self._rand = SystemClock(), SystemRand()
         self._ids = Ids(self._rand)
+        self._lag = LoopLag()
         self._is_draining = False
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def start(self) -> None:
         """Raises `OSError` or `TrebuchetError` when the server cannot serve."""
         settings, stack = self._settings, self._stack
+        self._api_tls = api_tls(settings)
         self.store = await SqliteStore.open(settings.database_path)
         stack.push_async_callback(self.store.close)
         await self._ensure_account()
@@ -151,8 +166,11 @@ class Server:
     def _start_relay(self, policy: AddressPolicy) -> Relay:
         client = GuardedClient(policy)
         self._stack.push_async_callback(client.close)
+        outbox = Outbox(self.store, self._clock)
+        self._stack.push_async_callback(outbox.close)
         relay = Relay(client, self.store, self._ids, self._clock)
         self._stack.push_async_callback(relay.close)
+        relay.on_round = outbox.note_round
         relay.on_undeliverable = self._handle_undeliverable
         return relay
 
@@ -172,12 +190,20 @@ class Server:
             ids=self._ids,
             clock=self._clock,
             policy=call_policy(self._settings),
+            dial_rules=dial_rules(self._settings),
+            call_limits=call_limits(self._settings),
+            signals=overload_signals(self._lag, self.sip, self.store),
         )
+        self.sip.shell.has_room = self.control.has_room
+        self._lag.start()
+        self._stack.callback(self._lag.stop)
         await self.sip.start()
         self._stack.push_async_callback(self.sip.close)
         recovery = Recovery(self.control.machine, self.store, self.log, self.sip, finisher, self._clock)
+        await self.relay.resume()
+        leftovers = await recovery.leftovers()
         await recovery.end_calls()
-        self._spawn(recovery.save_recordings())
+        self._spawn(recovery.save_recordings(leftovers))
         self.sip.handler = self.control
 
     def _open_prompts(self, policy: AddressPolicy, audio: AudioFiles) -> PromptRenderer:
@@ -229,8 +255,9 @@ class Server:
             is_draining=lambda: self._is_draining,
             public_url=self._settings.public_url,
             trusted_proxies=tuple(ip_network(proxy) for proxy in self._settings.api.trusted_proxies),
+            rate_limits=rate_limits(self._settings),
         )
-        api = make_server(create_app(deps))
+        api = make_server(create_app(deps), tls=self._api_tls)
         serving = asyncio.get_running_loop().create_task(api.serve(sockets=[self._http_socket]))
         while not api.started and not serving.done():
             await asyncio.sleep(0)
@@ -255,7 +282,8 @@ class Server:
     @property
     def _local_url(self) -> str:
         host, port = self._http_socket.getsockname()[:2]
-        return f"http://{SocketAddress(host, port)}"
+        scheme = "http" if self._api_tls is None else "https"
+        return f"{scheme}://{SocketAddress(host, port)}"
 
     @property
     def public_url(self) -> str:
@@ -264,9 +292,33 @@ class Server:
 
     def ready_line(self) -> str:
         """One line for scripts: where everything is."""
-        _, host, port = self.sip.bound[0]
-        sip, rtp = SocketAddress(host, port), self._settings.rtp_ports
-        return f"trebuchet ready http={self._local_url} sip={sip} rtp={rtp} user={self.account_id}"
+        sip, rtp = self._sip_address("udp"), self._settings.rtp_ports
+        tls = "" if self._settings.signalling.tls_certificate is None else f" sips={self._sip_address('tls')}"
+        return f"trebuchet ready http={self._local_url} sip={sip}{tls} rtp={rtp} user={self.account_id}"
+
+    def _sip_address(self, transport: str) -> SocketAddress:
+        """The first one bound for the transport."""
+        return next(SocketAddress(host, port) for name, host, port in self.sip.bound if name == transport)
+
+    def log_state(self) -> None:
+        """How much of everything is alive, as one line of the log: for an operator's `kill -USR1`."""
+        agent, workers = self.sip.shell.ua, self.media.stats().workers
+        loads = [worker.load for worker in workers if worker.load is not None]
+        logger.info(
+            "state",
+            calls=len(self.control.calls),
+            legs=self.sip.leg_count,
+            dialogs=agent.call_count,
+            transactions=agent.transaction_count,
+            is_sip_idle=agent.is_idle,
+            calls_shed=self.sip.shell.shed,
+            media_ports=sum(worker.ports for worker in workers),
+            media_load=round(self.media.load, 3),
+            media_dropped=sum(load.dropped_packets for load in loads),
+            media_late_ticks=sum(load.late_ticks for load in loads),
+            tasks=len(asyncio.all_tasks()),
+            loop_lag_ms=round(1e3 * self._lag.standing_s, 1),
+        )
 
     def begin_drain(self) -> None:
         """Refuse new calls by SIP and API."""

@@ -1,13 +1,18 @@
 """The settings of the operator as each part of the house wants them."""
 
 import socket
+from ssl import SSLContext
 
+from trebuchet.api.rate_limits import RateLimit, RateLimits
+from trebuchet.calls.call_limits import CallLimits
+from trebuchet.calls.dial_rules import DialRules
 from trebuchet.calls.interfaces import CallPolicy
 from trebuchet.config import Settings
 from trebuchet.media.settings import MediaSettings
 from trebuchet.prompts.sources import PromptLimits
 from trebuchet.signalling.settings import Bind, LinkLimits, SipSettings, TraceSettings
 from trebuchet.sip.timers import TimerValues
+from trebuchet.tls import client_context, server_context
 
 
 def media_settings(settings: Settings) -> MediaSettings:
@@ -37,9 +42,10 @@ def _ip_literal(host: str) -> str:
 
 
 def sip_settings(settings: Settings) -> SipSettings:
+    """Raises `CertificateUnusable`."""
     wanted = settings.signalling
     return SipSettings(
-        binds=tuple(Bind(address.host, address.port) for address in settings.sip),
+        binds=(*(Bind(address.host, address.port) for address in settings.sip), *_tls_binds(settings)),
         advertised_host=wanted.advertised_address,
         trunks=settings.all_trunks,
         allowed_hosts=wanted.allowed_hosts,
@@ -53,7 +59,70 @@ def sip_settings(settings: Settings) -> SipSettings:
         probe_interval_s=wanted.probe_interval_s,
         limits=LinkLimits(max_connections=wanted.max_connections),
         trace=TraceSettings(path=wanted.trace_file),
+        tls_server=_sip_server_tls(settings),
+        tls_client=client_context(wanted.tls_authorities, wanted.tls_certificate, wanted.tls_key)
+        if _uses_tls(settings)
+        else None,
     )
+
+
+def _uses_tls(settings: Settings) -> bool:
+    has_tls_trunk = any(trunk.transport == "tls" for trunk in settings.all_trunks)
+    return settings.signalling.tls_certificate is not None or has_tls_trunk
+
+
+def _tls_binds(settings: Settings) -> tuple[Bind, ...]:
+    """One for each host: for those who call in when there is a certificate, and for calling trunks in any case."""
+    hosts = dict.fromkeys(address.host for address in settings.sip) if _uses_tls(settings) else ()
+    return tuple(Bind(_ip_literal(host), settings.signalling.tls_port, ("tls",)) for host in hosts)
+
+
+def _sip_server_tls(settings: Settings) -> SSLContext | None:
+    wanted = settings.signalling
+    if wanted.tls_certificate is None or wanted.tls_key is None:
+        return None
+    return server_context(wanted.tls_certificate, wanted.tls_key)
+
+
+def api_tls(settings: Settings) -> SSLContext | None:
+    """Raises `CertificateUnusable`."""
+    wanted = settings.api
+    if wanted.tls_certificate is None or wanted.tls_key is None:
+        return None
+    return server_context(wanted.tls_certificate, wanted.tls_key)
+
+
+def dial_rules(settings: Settings) -> DialRules:
+    wanted = settings.dialling
+    return DialRules(
+        allowed_prefixes=wanted.allowed_prefixes,
+        denied_prefixes=wanted.denied_prefixes,
+        denied_kinds=wanted.denied_kinds,
+        exceptions=wanted.exceptions,
+    )
+
+
+def call_limits(settings: Settings) -> CallLimits:
+    wanted = settings.limits
+    return CallLimits(
+        account_rate=wanted.account_calls_per_second,
+        number_rate=wanted.number_calls_per_second,
+        at_once=wanted.calls_at_once,
+    )
+
+
+def rate_limits(settings: Settings) -> RateLimits:
+    wanted = settings.limits
+    orders = wanted.number_orders_per_minute
+    return RateLimits(
+        requests=_limit(wanted.requests_per_second, wanted.request_burst),
+        number_orders=_limit(None if orders is None else orders / 60, wanted.number_order_burst),
+        number_reads=_limit(wanted.number_reads_per_second, wanted.number_read_burst),
+    )
+
+
+def _limit(rate: float | None, burst: int) -> RateLimit | None:
+    return None if rate is None else RateLimit(rate, burst)
 
 
 def call_policy(settings: Settings) -> CallPolicy:
