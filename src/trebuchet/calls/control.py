@@ -4,14 +4,16 @@ Checks that need to look around (whose number, which route, is there room, can t
 before the call's actor is asked; the actor then decides alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
 from trebuchet.base.clock import Clock
-from trebuchet.base.ids import CallId, Ids
+from trebuchet.base.ids import AccountId, CallId, Ids
 from trebuchet.calls.actor import CallActor, Collaborators, Departure
-from trebuchet.calls.admission import Admission
+from trebuchet.calls.admission import Admission, Signal
+from trebuchet.calls.call_limits import CallLimits, CallMeter
 from trebuchet.calls.commands import (
     CallFailed,
     CallNotFound,
@@ -19,6 +21,7 @@ from trebuchet.calls.commands import (
     CannotCall,
     CommandError,
     CreateCall,
+    DestinationDenied,
     NoNumbers,
     NumberNotOwned,
     Overloaded,
@@ -26,6 +29,7 @@ from trebuchet.calls.commands import (
     TransferFailed,
     UpdateCall,
 )
+from trebuchet.calls.dial_rules import DialRules, Rule
 from trebuchet.calls.interfaces import (
     Archive,
     CallPolicy,
@@ -62,6 +66,8 @@ logger = structlog.get_logger(__name__)
 
 END_LIMIT_S = 5.0
 """How long ended calls may take to store their ends and save their recordings when the server stops."""
+DEFAULT_RULES = DialRules()
+NO_LIMITS = CallLimits()
 
 
 class CallControl:
@@ -80,16 +86,20 @@ class CallControl:
         ids: Ids,
         clock: Clock,
         policy: CallPolicy,
+        dial_rules: DialRules = DEFAULT_RULES,
+        call_limits: CallLimits = NO_LIMITS,
+        signals: Sequence[Signal] = (),
     ) -> None:
         self._signalling, self._media, self._prompts = signalling, media, prompts
         self._log, self._directory, self._archive = log, directory, archive
         self._ids, self._clock, self._policy = ids, clock, policy
-        self.admission = Admission(policy, media)
+        self.admission = Admission(policy, media, signals, clock.now)
+        self._dial_rules, self._meter = dial_rules, CallMeter(call_limits)
         self.calls = Registry()
         self._rules = RecordingRules(ids, policy.max_recording_s)
-        self._machine = Machine(self._rules)
+        self.machine = Machine(self._rules)
         self._with = Collaborators(
-            machine=self._machine,
+            machine=self.machine,
             log=log,
             signalling=signalling,
             finisher=finisher,
@@ -99,6 +109,10 @@ class CallControl:
             port_of=self.calls.port_of,
             forget=self.calls.forget,
         )
+
+    def has_room(self) -> bool:
+        """Whether a new call would be taken at all; the door asks before it reads an INVITE."""
+        return self.admission.has_room(len(self.calls))
 
     # --- incoming ---------------------------------------------------------------------------------------------------
 
@@ -136,7 +150,7 @@ class CallControl:
     def _give_port(self, actor: CallActor, incoming: IncomingCall, leg: Leg) -> bool:
         is_ipv6 = incoming.offer is not None and ":" in incoming.offer.address
         try:
-            port = self._media.open_port(actor, wants_ipv6=is_ipv6)
+            port = self._media.open_port(actor, wants_ipv6=is_ipv6, is_encrypted=incoming.wants_encryption)
         except MediaUnavailable:
             leg.reject(Refusal.OVERLOADED)
             return False
@@ -215,8 +229,9 @@ class CallControl:
             if not await self._directory.has_numbers(command.account_id):
                 raise NoNumbers(command.account_id)
             raise NumberNotOwned(command.account_id, command.from_)
-        trunk = self._route(command.to)
+        trunk = self._route(command.account_id, command.to)
         self.admission.check(len(self.calls))
+        self._count_dialled(command.account_id, command.from_)
         actor = CallActor(Status(self._outgoing_call(command)), self._with)
         port = self._open_port(actor, command.to, None)
         invite = OutgoingCall(
@@ -280,18 +295,19 @@ class CallControl:
         if not call.state.is_final:
             raise CallNotReady(call.id)
         stimulus = _STIMULI[command.state] if command.state is not None else None
-        self._machine.update(Status(call), command, stimulus, self._clock.utc())
+        self.machine.update(Status(call), command, stimulus, self._clock.utc())
 
     async def _prepare_transfer(self, actor: CallActor, command: UpdateCall, transfer: Transfer) -> Departure:
         """Everything that can be wrong with a transfer is found here, before anything changes."""
         call = actor.status.call
         caller_id = await choose_caller_id(call, transfer, self._directory)
-        trunk = self._route(transfer.to)
-        self._machine.update(actor.status, command, _STIMULI[CallState.TRANSFERRING], self._clock.utc())
+        trunk = self._route(call.account_id, transfer.to)
+        self.machine.update(actor.status, command, _STIMULI[CallState.TRANSFERRING], self._clock.utc())
         whisper = None
         if transfer.whisper is not None:
             whisper = await self._prompts.render(transfer.whisper, call.account_id)
         self.admission.check(len(self.calls))
+        self._count_dialled(call.account_id, None)
         target = CallActor(Status(self._target_call(call, transfer, caller_id), other=call.id), self._with)
         port = self._open_port(target, transfer.to, actor.port)
         received, uri = self._diversion(actor)
@@ -330,15 +346,28 @@ class CallControl:
             connected_to=call.id,
         )
 
-    def _route(self, to: str) -> str | None:
+    def _route(self, account_id: AccountId, to: str) -> str | None:
+        """The trunk to a destination that may be dialled. Raises `DestinationDenied`, `CannotCall`."""
+        verdict = self._dial_rules.judge(to)
+        if not verdict.is_allowed:
+            logger.warning(
+                "destination denied", account_id=account_id, rule=verdict.rule, pii_match=verdict.match, pii_number=to
+            )
+            raise DestinationDenied(to) if verdict.rule is Rule.PREFIX else CannotCall(to)
         try:
             return self._signalling.check_destination(to)
         except SignallingError as error:
             raise CannotCall(to) from error
 
+    def _count_dialled(self, account_id: AccountId, from_: str | None) -> None:
+        """Raises `TooManyCalls`, `TooManyCallsAtOnce`."""
+        self._meter.admit(account_id, from_, self.calls.outgoing(account_id), self._clock.now())
+
     def _open_port(self, actor: CallActor, to: str, near: MediaPort | None) -> MediaPort:
         try:
-            port = self._media.open_port(actor, near=near, wants_ipv6="@[" in to)
+            port = self._media.open_port(
+                actor, near=near, wants_ipv6="@[" in to, is_encrypted=self._signalling.wants_encryption(to)
+            )
         except MediaUnavailable as error:
             raise Overloaded from error
         actor.use_port(port)

@@ -90,11 +90,12 @@ class CallSetup:
         self.acknowledge(call, dialog, transaction)
 
     def acknowledge(self, call: Call, dialog: Dialog, transaction: InviteClient) -> None:
-        """ACK a 2xx (13.2.2.4), with the INVITE's credentials, and keep it to be repeated."""
+        """ACK a 2xx (13.2.2.4), to the trunk with the INVITE's credentials, and keep it to be repeated."""
         invite = self._core.sent_request(transaction)
         ack = self._core.request(call, dialog, "ACK", invite.cseq.number)
-        ack.headers.take(invite.headers, "Authorization")
-        ack.headers.take(invite.headers, "Proxy-Authorization")
+        if call.auth is not None and call.auth.is_trunk(dialog.next_hop()):
+            ack.headers.take(invite.headers, "Authorization")
+            ack.headers.take(invite.headers, "Proxy-Authorization")
         transaction.acks[dialog.remote_tag] = self._core.send_ack(transaction.key, dialog, ack)
 
     def _cancel(self, call: Call, facts: Facts, now: float) -> None:

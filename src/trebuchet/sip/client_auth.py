@@ -51,7 +51,7 @@ class ClientAuth:
     def take_challenge(self, response: Response, sent: Request, hop: NextHop, flow: Flow, attempts: int) -> bool:
         """Whether `sent`, which got this 401 or 407, may be sent again with credentials."""
         names = _HEADERS.get(response.status)
-        if names is None or attempts >= MAX_ATTEMPTS or not self._is_trunk(hop) or not self._is_source(hop, flow):
+        if names is None or attempts >= MAX_ATTEMPTS or not self.is_trunk(hop) or not self._is_source(hop, flow):
             return False
         challenge = _strongest(response, names[0])
         if challenge is None or self._realm not in (None, challenge.realm):
@@ -63,7 +63,7 @@ class ClientAuth:
 
     def headers_for(self, request: Request, hop: NextHop, rand: Rand) -> HeaderPairs:
         """Authorization headers for a request to the trunk; none for a request to anywhere else."""
-        if not self._known or not self._is_trunk(hop):
+        if not self._known or not self.is_trunk(hop):
             return ()
         return tuple((name, self._authorize(known, request, rand)) for name, known in self._known.items())
 
@@ -80,7 +80,8 @@ class ClientAuth:
             request.body,
         )
 
-    def _is_trunk(self, hop: NextHop) -> bool:
+    def is_trunk(self, hop: NextHop) -> bool:
+        """Whether what goes there goes to the trunk; nobody else may see an answer to its challenges."""
         return _host(hop).lower() in self._hosts
 
     def _is_source(self, hop: NextHop, flow: Flow) -> bool:

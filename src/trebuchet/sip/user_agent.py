@@ -111,13 +111,22 @@ class UserAgent:
                 _stamp(request, flow)
             self._refuse(request, error.status, flow, now)
 
+    def is_known(self, transaction: str) -> bool:
+        """Whether a request with this server key (`transactions.server_key`) has been let in."""
+        return self._core.transactions.server(transaction) is not None
+
+    def is_repeat(self, request: Request) -> bool:
+        """Whether the request has come before and been let in. Raises `SipError` for one that cannot be read."""
+        return self._core.transactions.find_server(request) is not None
+
     def turn_away(self, request: Request, status: int, flow: Flow) -> None:
         """Refuse a request of somebody who may not talk to us, unchecked and without keeping anything. Never raises."""
         try:
             _stamp(request, flow)
         except (SipError, Unprintable):
             return
-        self._send_stateless(request, status, (), flow)
+        headers = (self._core.retry_after(),) if status == 503 else ()
+        self._send_stateless(request, status, headers, flow)
 
     def handle_timeout(self, now: float) -> None:
         """Do everything whose time has come."""

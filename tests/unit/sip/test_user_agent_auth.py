@@ -118,7 +118,8 @@ def test_a_dialog_led_elsewhere_shows_no_credentials(method: str) -> None:
     lone, invite = _called()
     again = first(lone.send(response(invite, 401, headers=_challenge(401, "n1"))), "INVITE")
     answer = response(again, 200, body="v=0").replace("<sip:peer@10.0.0.1:5060>", "<sip:peer@192.0.2.66>")
-    lone.send(answer)
+    acks = lone.send(answer)
+    assert methods(acks) == ["ACK"] and not _shows(first(acks, "ACK"))
     assert only(lone.news, Answered)
     if method == "INVITE":
         lone.ua.reinvite(LEG, b"v=0 hold", 0.0)

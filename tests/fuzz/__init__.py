@@ -1,0 +1,1 @@
+"""Fuzzing: one set of targets with an invariant each, driven by Hypothesis, by coverage (Atheris) and over sockets."""
