@@ -104,15 +104,24 @@ class Signalling:
         target = self.options.limit_target
         self.figures.append(Figure("highest rate without a failure", "calls/s", tops, at_least=target))
         self.details["limit"] = tops
+        self._overload(max(LIMIT_STEP, *tops))
+
+    def _overload(self, top: float) -> None:
+        """Twice what it can take: early refusals, and as many completed calls as before."""
+        runs = [self.bench.call(2 * top, LIMIT_SECONDS) for _ in range(self.options.runs)]
+        kept = [100 * run.calls.completed / LIMIT_SECONDS / top for run in runs]
+        self.figures.append(Figure(f"calls completed at {2 * top:g}/s, of that rate", "%", kept, at_least=90.0))
+        self.details["overload"] = [asdict(run) for run in runs]
 
     def _climb(self, rate: float) -> float:
         top = 0.0
         while rate <= self.options.max_rate:
             run = self.bench.call(rate, LIMIT_SECONDS)
-            is_held = run.calls.rate >= 0.9 * rate and not run.calls.failed
+            is_held = run.calls.rate >= 0.9 * rate and run.is_clean
             print(f"  {rate:g}/s: {run.calls.completed} completed, {run.calls.failed} failed,"
                   f" {run.calls.repeated} repeated, {run.cpu_ms_per_call:.2f} ms a call,"
-                  f" application late {run.application_late_ms:.0f} ms {'; '.join(run.problems)}", flush=True)  # fmt: skip
+                  f" application late {run.application_late_ms:.0f} ms {'; '.join(run.problems)}",
+                  flush=True)  # fmt: skip
             if not is_held:
                 break
             top, rate = rate, rate + LIMIT_STEP
@@ -126,7 +135,9 @@ class Signalling:
             empty = sum(memory_kb(pid) for pid in server.pids)
             fds = sum(descriptors(pid) for pid in server.pids)
             full: list[int] = []
-            with _sampling(lambda: full.append(sum(memory_kb(pid) for pid in server.pids)), held / HOLD_RATE + 2.0):
+            with _sampling(
+                lambda full=full: full.append(sum(memory_kb(pid) for pid in server.pids)), held / HOLD_RATE + 2.0
+            ):
                 self._note(f"{held} held calls", self.bench.call(HOLD_RATE, held / HOLD_RATE, hold_s))
             runs.append(((full[0] - empty) / held, sum(descriptors(pid) for pid in server.pids) - fds))
         self.figures += [

@@ -77,8 +77,10 @@ class Caller(asyncio.DatagramProtocol):
         kind = "Content-Type: application/sdp\r\n" if body else ""
         return (
             f"{method} sip:{self._number}@{self._target[0]}:{self._target[1]} SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP 127.0.0.1:{self._local};branch=z9hG4bK{method}{self._call_id(dialog)}\r\nMax-Forwards: 70\r\n"
-            f"From: <sip:+15557654321@127.0.0.1>;tag=t{dialog.number}\r\nTo: {to}\r\nCall-ID: {self._call_id(dialog)}\r\n"
+            f"Via: SIP/2.0/UDP 127.0.0.1:{self._local};branch=z9hG4bK{method}{self._call_id(dialog)}\r\n"
+            "Max-Forwards: 70\r\n"
+            f"From: <sip:+15557654321@127.0.0.1>;tag=t{dialog.number}\r\nTo: {to}\r\n"
+            f"Call-ID: {self._call_id(dialog)}\r\n"
             f"CSeq: {sequence} {method}\r\nContact: <{contact}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
 

@@ -20,6 +20,7 @@ WEBHOOKS = ("incomingcall", "answer", "hangup")
 EVENTS_PER_CALL = 4
 """Created, and the three that have webhooks."""
 QUIET_LIMIT_S = 15.0
+PEACE_LIMIT_S = 45.0
 LATE_MS = 50.0
 """An application or a caller later than this at p99 was itself short of CPU: the run says nothing about us alone."""
 
@@ -92,6 +93,7 @@ class Bench:
 
     def call(self, rate: float, seconds: float, hold_s: float = 0.0) -> Run:
         """SIPp calls at `rate` for `seconds`; the server's CPU until everything is delivered."""
+        self._wait_for_peace()
         self.application.ask()
         self.application.late_ms = 0.0
         app_before, rows_before = self.application.cpu_s, self.server.stored()
@@ -104,6 +106,12 @@ class Bench:
         )  # fmt: skip
         run.problems = self._problems(run, rows_before)
         return run
+
+    def _wait_for_peace(self) -> None:
+        """Until no call of an earlier load, whose end may have been lost, is left: media time-outs take 30 s."""
+        deadline = time.monotonic() + PEACE_LIMIT_S
+        while self.server.open_calls() and time.monotonic() < deadline:
+            time.sleep(0.2)
 
     def _wait_for_webhooks(self, calls: int) -> Counter[str]:
         heard: Counter[str] = Counter()

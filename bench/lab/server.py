@@ -56,9 +56,7 @@ class Server:
 
     def bind(self, url: str) -> None:
         """Webhooks of the bench's number go to `url`."""
-        location = self.request(
-            "POST", "/applications", {"name": "bench", "incomingCallUrl": url, "autoAnswer": False}
-        )
+        location = self.request("POST", "/applications", {"name": "bench", "incomingCallUrl": url, "autoAnswer": False})
         application_id = location.rpartition("/")[2]
         self.request("POST", "/phoneNumbers", {"number": NUMBER, "applicationId": application_id})
 
@@ -68,6 +66,12 @@ class Server:
             return {
                 table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("calls", "events")
             }
+
+    def open_calls(self) -> int:
+        """Calls that have not ended, as far as the log knows."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/data/trebuchet.db?mode=ro", uri=True)) as database:
+            count: int = database.execute("SELECT count(*) FROM calls WHERE is_open = 1").fetchone()[0]
+            return count
 
     def log_text(self) -> str:
         return (self.folder / "server.log").read_text(errors="replace")

@@ -37,9 +37,7 @@ def program_path() -> str:
     return found
 
 
-def call(
-    target: tuple[str, int], number: str, rate: float, calls: int, folder: Path, *, hold_s: float = 0.0
-) -> Calls:
+def call(target: tuple[str, int], number: str, rate: float, calls: int, folder: Path, *, hold_s: float = 0.0) -> Calls:
     """Place `calls` calls at `rate` a second, each held for `hold_s`, and wait for the last one. Each load calls from
     a port of its own, so that nothing of the one before reaches it."""
     port = free_port()

@@ -1,15 +1,19 @@
 """The application: every route, the outermost layer, and JSON for whatever goes wrong outside a handler."""
 
+from functools import partial
+
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import trebuchet
 from trebuchet.api import errors, openapi
 from trebuchet.api.auth import authenticate
 from trebuchet.api.dependencies import ApiDependencies
+from trebuchet.api.dispatch import Dispatch, Endpoint
 from trebuchet.api.door import MAX_REQUESTS, Door
 from trebuchet.api.headers import header
 from trebuchet.api.health import healthz, readyz_for
@@ -36,9 +40,18 @@ OPERATIONS: tuple[Operation, ...] = (
 """Routes are tried in order: the one that runs while a caller waits comes first."""
 
 
+class Api(FastAPI):
+    """The framework's application behind `front`, which every request meets first."""
+
+    front: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.front(scope, receive, send)
+
+
 def create_app(deps: ApiDependencies, *, max_requests: int = MAX_REQUESTS) -> FastAPI:
     """The API as an ASGI application. Paths are accepted with and without a final slash; nothing redirects."""
-    app = FastAPI(
+    app = Api(
         title="Trebuchet",
         version=trebuchet.__version__,
         description="Programmable voice: real phone calls, controlled over HTTP.",
@@ -47,20 +60,23 @@ def create_app(deps: ApiDependencies, *, max_requests: int = MAX_REQUESTS) -> Fa
         redoc_url=None,
     )
     app.router.route_class = BareRoute
+    dispatch = Dispatch(partial(FastAPI.__call__, app))
     for operation in OPERATIONS:
-        _add(app, deps, operation)
+        serve = endpoint(deps, operation)
+        dispatch.add(operation.method, USER_PATH + operation.path, serve)
+        _add(app, operation, serve)
     app.add_api_route("/healthz", healthz, methods=["GET"])
     app.add_api_route("/readyz", readyz_for(deps), methods=["GET"])
     openapi.install(app, OPERATIONS)
     _handle_leftovers(app, deps)
-    app.add_middleware(Door, max_requests=max_requests)
+    app.front = Door(dispatch, max_requests)
     return app
 
 
-def _add(app: FastAPI, deps: ApiDependencies, operation: Operation) -> None:
+def _add(app: FastAPI, operation: Operation, serve: Endpoint) -> None:
     app.add_api_route(
         USER_PATH + operation.path,
-        endpoint(deps, operation),
+        serve,
         methods=[operation.method],
         name=operation.handler.__name__,
         operation_id=f"{operation.handler.__name__}_{operation.method.lower()}",

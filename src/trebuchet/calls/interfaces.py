@@ -4,12 +4,13 @@ Everything here runs on one event loop. Plain methods return at once and never b
 or comes back later through a listener. Listener methods must return at once and must not raise.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol
 
 from trebuchet.base.errors import LocalError, RemoteError
 from trebuchet.base.ids import AccountId, CallId, RecordingId
+from trebuchet.base.values import frozen, frozen_keywords
 from trebuchet.model.application import Application
 from trebuchet.model.call import Call, Diversion
 from trebuchet.model.cause import Blame, Cause
@@ -36,7 +37,7 @@ class Refusal(StrEnum):
     INTERNAL = "internal"  # 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class IncomingCall:
     """A fresh INVITE that passed the door (allowed source, well-formed, offer readable)."""
 
@@ -58,9 +59,11 @@ class IncomingCall:
     request_uri: str = ""
     trunk: str | None = None
     """Name of the trunk it came from; `None` for loopback and configured hosts."""
+    wants_encryption: bool = False
+    """Whether an offer of ours must be encrypted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class OutgoingCall:
     """An INVITE to send. No string may hold CR, LF or NUL (`Unprintable` is raised, nothing is sent)."""
 
@@ -160,6 +163,11 @@ class SignallingPlane(Protocol):
     def check_destination(self, to: str) -> str | None:
         """The trunk name for a number, `None` for a permitted SIP URI. Raises `SignallingError` when nothing leads
         there and `DestinationForbidden` when it may not be called. Sends nothing."""
+        ...
+
+    def wants_encryption(self, to: str) -> bool:
+        """Whether audio to a destination that `check_destination` passed must be encrypted: then only an encrypted
+        offer is sent there."""
         ...
 
     def hang_up_from_snapshot(self, snapshot: bytes) -> None:
@@ -278,9 +286,15 @@ class MediaPort(Protocol):
 
 class MediaPlane(Protocol):
     def open_port(
-        self, listener: MediaListener, *, near: MediaPort | None = None, wants_ipv6: bool = False
+        self,
+        listener: MediaListener,
+        *,
+        near: MediaPort | None = None,
+        wants_ipv6: bool = False,
+        is_encrypted: bool = False,
     ) -> MediaPort:
-        """A fresh port, on the worker of `near` if given. Raises `MediaUnavailable`. Returns at once."""
+        """A fresh port, on the worker of `near` if given; `is_encrypted`: its offers are, and plain ones are refused.
+        A port becomes so by answering an encrypted offer. Raises `MediaUnavailable`. Returns at once."""
         ...
 
     @property
@@ -344,7 +358,7 @@ class Prompts(Protocol):
 # --- log and directory -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """A call's new state and the facts that led to it, in order."""
 
@@ -352,7 +366,7 @@ class Change:
     facts: tuple[Fact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class UnitOfWork:
     """What is stored together or not at all."""
 
@@ -380,7 +394,7 @@ class Log(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NumberRoute:
     """Where calls to a number lead."""
 
@@ -400,7 +414,7 @@ class Directory(Protocol):
     async def has_numbers(self, account_id: AccountId) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_keywords
 class CallPolicy:
     """The operator's choices that call control obeys."""
 

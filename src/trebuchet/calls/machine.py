@@ -24,12 +24,11 @@ The transitions are pure: they return a `Step`, and the actor performs its effec
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from trebuchet.base.values import frozen
+from trebuchet.base.values import frozen, replace
 from trebuchet.calls.commands import UpdateCall, WrongCallState
 from trebuchet.calls.interfaces import Refusal
 from trebuchet.calls.recording import RecordingRules

@@ -1,9 +1,9 @@
 """The rules of recording (a call may be recorded any number of times; each span is a recording of its own)."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from trebuchet.base.ids import Ids
+from trebuchet.base.values import replace
 from trebuchet.calls.commands import (
     AlreadyRecording,
     RecordingLimitLocked,
@@ -31,7 +31,7 @@ class RecordingRules:
     def update(self, status: Status, command: UpdateCall, at: datetime) -> Step:
         """Apply the recording keys of an update. Raises what `CallCommands.update` names."""
         self._check(status, command)
-        if status.call.state.is_final:
+        if status.call.state.is_final or not command.concerns_recording:
             return Step(status)
         status = replace(status, call=replace(status.call, recording=self._settings(status.call, command)))
         if command.is_recording and status.call.state.is_up:

@@ -72,7 +72,7 @@ class Recovery:
                 await self._save(recording)
                 done += 1
             except LogUnavailable as error:
-                logger.warning("recording not reported", recording_id=recording.id, reason=str(error))
+                logger.warning("recording not reported", recording_id=recording.id, code=error.code)
         return done
 
     async def _save(self, recording: Recording) -> None:

@@ -4,10 +4,10 @@ A *stimulus* goes into the table of `machine`; a *step* comes out: the call's ne
 commit with it, and the *effects* that the actor performs once they are stored.
 """
 
-from dataclasses import field, replace
+from dataclasses import field
 
 from trebuchet.base.ids import CallId, RecordingId
-from trebuchet.base.values import frozen
+from trebuchet.base.values import frozen, replace
 from trebuchet.calls.interfaces import Change as Change
 from trebuchet.calls.interfaces import Refusal, UnitOfWork
 from trebuchet.model.call import Call, TransferRequest

@@ -76,7 +76,7 @@ def describe(fact: Fact, call: Call, at: datetime, base_url: str) -> Description
 
 def format_time(at: datetime) -> str:
     """UTC, whole seconds, `Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(UTC).isoformat()[:19] + "Z"
 
 
 def is_incoming_call(event: LoggedEvent) -> bool:

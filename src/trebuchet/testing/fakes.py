@@ -69,6 +69,7 @@ class FakeSignalling:
     legs: list[FakeLeg] = field(default_factory=list)
     unroutable: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
+    encrypted: set[str] = field(default_factory=set)
     hung_up: list[bytes] = field(default_factory=list)
 
     def place_call(self, call: OutgoingCall, listener: LegListener) -> FakeLeg:
@@ -83,6 +84,9 @@ class FakeSignalling:
             raise SignallingError(to)
         return "carrier" if to.startswith("+") else None
 
+    def wants_encryption(self, to: str) -> bool:
+        return to in self.encrypted
+
     def hang_up_from_snapshot(self, snapshot: bytes) -> None:
         self.hung_up.append(snapshot)
 
@@ -95,6 +99,7 @@ class FakePort:
     did: list[str] = field(default_factory=list)
     connected: "FakePort | None" = None
     recording_id: RecordingId | None = None
+    is_encrypted: bool = False
     is_closed: bool = False
     played: int = 0
 
@@ -167,11 +172,16 @@ class FakeMedia:
     is_exhausted: bool = False
 
     def open_port(
-        self, listener: MediaListener, *, near: MediaPort | None = None, wants_ipv6: bool = False
+        self,
+        listener: MediaListener,
+        *,
+        near: MediaPort | None = None,
+        wants_ipv6: bool = False,
+        is_encrypted: bool = False,
     ) -> FakePort:
         if self.is_exhausted:
             raise MediaUnavailable
-        port = FakePort(listener)
+        port = FakePort(listener, is_encrypted=is_encrypted)
         self.ports.append(port)
         return port
 

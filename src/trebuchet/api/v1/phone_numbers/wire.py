@@ -24,7 +24,11 @@ def _fallback_number(value: Any) -> str:
     return str(value)
 
 
-FallbackNumber = Annotated[str, BeforeValidator(_fallback_number), WithJsonSchema({"type": "string"})]
+FallbackNumber = Annotated[
+    str,
+    BeforeValidator(_fallback_number),
+    WithJsonSchema({"type": "string", "pattern": r"^(\+[1-9][0-9]{1,14})?$"}),
+]
 """An E.164 number; `""` removes it."""
 
 
