@@ -12,12 +12,14 @@ arrived once and that all rows are stored. Parts: cpu, setup, limit, memory.
 
 import argparse
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lab import sipp
-from lab.load import Bench, Run, application, caller
+from lab.load import DISTURBED_SHARE, Bench, Run, application, caller
 from lab.processes import Meter, descriptors, memory_kb
 from lab.report import Figure, publish
 from lab.server import running
@@ -45,6 +47,8 @@ class Signalling:
 
     def _note(self, what: str, run: Run) -> None:
         self.notes += [f"{what}: {problem}" for problem in run.problems]
+        if run.others_share > DISTURBED_SHARE:
+            self.notes.append(f"{what}: disturbed, other programs used {run.others_share:.0%} of the machine")
 
     def cpu(self) -> None:
         """CPU a call at the given rate, and what SIPp's UAS needs for the SIP part."""
@@ -54,6 +58,7 @@ class Signalling:
             runs.append(self.bench.call(rate, seconds))
             self._note(f"{rate:g} calls/s, run {number + 1}", runs[-1])
             floor.append(self._sipp_floor(rate, seconds))
+        others = [100 * run.others_share for run in runs]
         self.figures += [
             Figure(
                 "CPU a call, all server processes", "ms", [run.cpu_ms_per_call for run in runs],
@@ -62,6 +67,7 @@ class Signalling:
             Figure("  of it the signalling process", "ms", [run.main_ms_per_call for run in runs]),
             Figure(f"calls failed of {runs[0].calls.placed} at {rate:g}/s", "", [run.calls.failed for run in runs],
                    at_most=0.0),
+            Figure("  other programs' share of the machine", "%", others),
             Figure("  messages SIPp sent again", "", [run.calls.repeated for run in runs]),
             Figure("  application's CPU a call", "ms",
                    [1e3 * run.application_cpu_s / max(1, run.calls.completed) for run in runs]),
@@ -118,48 +124,43 @@ class Signalling:
         while rate <= self.options.max_rate:
             run = self.bench.call(rate, LIMIT_SECONDS)
             is_held = run.calls.rate >= 0.9 * rate and run.is_clean
-            print(f"  {rate:g}/s: {run.calls.completed} completed, {run.calls.failed} failed,"
-                  f" {run.calls.repeated} repeated, {run.cpu_ms_per_call:.2f} ms a call,"
-                  f" application late {run.application_late_ms:.0f} ms {'; '.join(run.problems)}",
-                  flush=True)  # fmt: skip
+            print(
+                f"  {rate:g}/s: {run.calls.completed} completed, {run.calls.failed} failed,"
+                f" {run.calls.repeated} repeated, {run.cpu_ms_per_call:.2f} ms a call,"
+                f" others {run.others_share:.0%} {'; '.join(run.problems)}",
+                flush=True,
+            )
             if not is_held:
                 break
             top, rate = rate, rate + LIMIT_STEP
         return top
 
     def memory(self) -> None:
-        """Live calls, answered and held: what each adds to the processes, and what stays when they are gone."""
-        held, server, runs = self.options.held, self.bench.server, []
-        hold_s = held / HOLD_RATE + 4.0
+        """Live calls, answered and held: what each adds to the processes of a fresh server, and what stays of them."""
+        grown, left = [], []
         for _ in range(self.options.runs):
-            empty = sum(memory_kb(pid) for pid in server.pids)
-            fds = sum(descriptors(pid) for pid in server.pids)
-            full: list[int] = []
-            with _sampling(
-                lambda full=full: full.append(sum(memory_kb(pid) for pid in server.pids)), held / HOLD_RATE + 2.0
-            ):
-                self._note(f"{held} held calls", self.bench.call(HOLD_RATE, held / HOLD_RATE, hold_s))
-            runs.append(((full[0] - empty) / held, sum(descriptors(pid) for pid in server.pids) - fds))
+            with running() as server, application(server) as app:
+                bench = Bench(server, app, self.bench.folder)
+                bench.call(HOLD_RATE / 2, WARM_UP_CALLS_S)
+                more_kb, more_descriptors = self._hold(bench)
+                grown.append(more_kb / self.options.held)
+                left.append(more_descriptors)
         self.figures += [
-            Figure(f"memory a live call ({held} held)", "kB", [run[0] for run in runs], at_most=100.0),
-            Figure("  descriptors left over", "", [float(run[1]) for run in runs]),
+            Figure(f"memory a live call ({self.options.held} held)", "kB", grown, at_most=100.0),
+            Figure("  descriptors left over", "", left),
         ]
 
-
-def _sampling(look: Any, after_s: float) -> Any:
-    from contextlib import contextmanager
-    from threading import Timer
-
-    @contextmanager
-    def sampled() -> Any:
-        timer = Timer(after_s, look)
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.join()
-
-    return sampled()
+    def _hold(self, bench: Bench) -> tuple[float, float]:
+        """Memory that the held calls need, in kB, and descriptors that are left when they have ended."""
+        held, pids = self.options.held, bench.server.pids
+        empty_kb, before = sum(map(memory_kb, pids)), sum(map(descriptors, pids))
+        with ThreadPoolExecutor(1) as pool:
+            load = pool.submit(bench.call, HOLD_RATE, held / HOLD_RATE, held / HOLD_RATE + 4.0)
+            while bench.server.open_calls() < held and not load.done():
+                time.sleep(0.1)
+            full_kb = sum(map(memory_kb, pids))
+            self._note(f"{held} held calls", load.result())
+        return full_kb - empty_kb, sum(map(descriptors, pids)) - before
 
 
 def main() -> None:

@@ -72,16 +72,15 @@ class Caller(asyncio.DatagramProtocol):
         dialog.timer = self._loop.call_later(T1_S, self._repeat, dialog)
 
     def _print(self, dialog: Dialog, method: str, to: str, body: str = "") -> bytes:
-        contact = f"sip:bench@127.0.0.1:{self._local}"
+        here, call_id = f"127.0.0.1:{self._local}", self._call_id(dialog)
         sequence = 2 if method == "BYE" else 1
         kind = "Content-Type: application/sdp\r\n" if body else ""
         return (
             f"{method} sip:{self._number}@{self._target[0]}:{self._target[1]} SIP/2.0\r\n"
-            f"Via: SIP/2.0/UDP 127.0.0.1:{self._local};branch=z9hG4bK{method}{self._call_id(dialog)}\r\n"
-            "Max-Forwards: 70\r\n"
-            f"From: <sip:+15557654321@127.0.0.1>;tag=t{dialog.number}\r\nTo: {to}\r\n"
-            f"Call-ID: {self._call_id(dialog)}\r\n"
-            f"CSeq: {sequence} {method}\r\nContact: <{contact}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}"
+            f"Via: SIP/2.0/UDP {here};branch=z9hG4bK{method}{call_id}\r\nMax-Forwards: 70\r\n"
+            f"From: <sip:+15557654321@127.0.0.1>;tag=t{dialog.number}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n"
+            f"CSeq: {sequence} {method}\r\nContact: <sip:bench@{here}>\r\n{kind}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
 
     def _repeat(self, dialog: Dialog) -> None:

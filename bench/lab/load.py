@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import sipp
-from lab.processes import Meter, Use, program
+from lab.processes import Meter, Use, machine_busy_s, program
 from lab.server import NUMBER, SECRET, TOKEN, USER, Server
 
 BENCH = Path(__file__).parents[1]
@@ -21,6 +22,8 @@ EVENTS_PER_CALL = 4
 """Created, and the three that have webhooks."""
 QUIET_LIMIT_S = 15.0
 PEACE_LIMIT_S = 45.0
+DISTURBED_SHARE = 0.1
+"""Of all cores together: when other programs used more, the figures are theirs as much as ours."""
 LATE_MS = 50.0
 """An application or a caller later than this at p99 was itself short of CPU: the run says nothing about us alone."""
 
@@ -70,6 +73,8 @@ class Run:
     webhooks: dict[str, int]
     application_cpu_s: float
     application_late_ms: float
+    others_share: float
+    """What other programs used of the machine meanwhile."""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -97,13 +102,14 @@ class Bench:
         self.application.ask()
         self.application.late_ms = 0.0
         app_before, rows_before = self.application.cpu_s, self.server.stored()
+        busy_before, own_before = machine_busy_s(), own_cpu_s()
         meter = Meter(self.server.pids)
         calls = sipp.call(self.server.sip, NUMBER, rate, round(rate * seconds), self.folder, hold_s=hold_s)
         webhooks = self._wait_for_webhooks(calls.completed)
-        run = Run(
-            calls, meter.read(), self.server.pid, dict(webhooks), self.application.cpu_s - app_before,
-            self.application.late_ms,
-        )  # fmt: skip
+        use, app_cpu_s = meter.read(), self.application.cpu_s - app_before
+        others_s = machine_busy_s() - busy_before - (own_cpu_s() - own_before) - use.total_s - app_cpu_s
+        share = max(0.0, others_s / use.elapsed_s / (os.cpu_count() or 1))
+        run = Run(calls, use, self.server.pid, dict(webhooks), app_cpu_s, self.application.late_ms, share)
         run.problems = self._problems(run, rows_before)
         return run
 
@@ -140,6 +146,12 @@ class Bench:
         if run.application_late_ms > LATE_MS:
             found.append(f"the application itself was late: p99 {run.application_late_ms:.0f} ms")
         return found
+
+
+def own_cpu_s() -> float:
+    """Of this process and of its children that have ended: SIPp is among them."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def caller(target: tuple[str, int], rate: float, seconds: float, hold_s: float = 0.0) -> dict[str, Any]:

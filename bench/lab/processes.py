@@ -20,6 +20,13 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * TICK_S
 
 
+def machine_busy_s() -> float:
+    """CPU time of all cores together that was not idle, since the machine started."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    idle, waiting = int(fields[3]), int(fields[4])
+    return (sum(map(int, fields)) - idle - waiting) * TICK_S
+
+
 def memory_kb(pid: int) -> int:
     """Memory of a process; what it shares with others counts for each in part."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

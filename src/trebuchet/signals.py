@@ -5,11 +5,11 @@ from trebuchet.loop_lag import LoopLag
 from trebuchet.signalling.adapter import SipPlane
 from trebuchet.store.sqlite import SqliteStore
 
-LAG_LIMIT_S = 0.025
-"""A REST request passes the loop some ten times, a call's set-up twice that: at this lateness they take about half a
-second, which is as long as anybody should wait."""
-BACKLOG_LIMIT_S = 0.05
-"""Time for which SIP messages may stand in line in the kernel: a tenth of T1, after which callers send them again."""
+LAG_LIMIT_S = 0.05
+"""A REST request passes the loop some ten times: at this lateness it takes half a second, as long as anybody should
+wait."""
+BACKLOG_LIMIT_S = 0.1
+"""Time for which SIP messages may stand in line in the kernel: a fifth of T1, after which callers send them again."""
 COMMIT_LIMIT_S = 0.5
 """One commit of the log. Nothing is told before it is stored, so calls wait as long as the disk does."""
 

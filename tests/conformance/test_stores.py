@@ -214,6 +214,24 @@ async def test_a_wrong_batch_does_not_spoil_its_neighbours(store: Store, ids: Id
     assert all([len(await store.events(c.id)) == 1 for c in good])
 
 
+async def test_what_follows_a_write_happens_once_it_is_stored_whoever_still_waits(store: Store, ids: Ids) -> None:
+    told: list[str] = []
+    call, other = make_call(ids), make_call(ids)
+    writes = [
+        asyncio.create_task(store.write(Batch(calls=(call,)), lambda: told.append("first"))),
+        asyncio.create_task(store.write(Batch(calls=(other,)), lambda: told.append("second"))),
+    ]
+    await asyncio.sleep(0)
+    writes[0].cancel()
+    await asyncio.gather(*writes, return_exceptions=True)
+    assert told == ["first", "second"]
+    assert await store.call(call.id) == call
+    with pytest.raises(RowConflict):
+        clash = (make_event(ids, call, 1), make_event(ids, call, 1))
+        await store.write(Batch(events=clash), lambda: told.append("never"))
+    assert told == ["first", "second"]
+
+
 async def test_many_batches_at_once_keep_the_order_of_each_call(store: Store, ids: Ids) -> None:
     async def live() -> Call:
         call = make_call(ids)

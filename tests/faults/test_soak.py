@@ -11,35 +11,49 @@ from support.server import Server
 WARM_UP = scaled(200, 3_000)
 """Pools, caches and pages of the log fill up in the beginning."""
 CALLS = scaled(400, 17_000)
-RATE = scaled(80.0, 150.0)
+RATE = scaled(80.0, 120.0)
 ROUNDS = scaled(1, 4)
-GROWTH_KB = 15_000
-GROWTH_BYTES_A_CALL = 200
-"""For the long form: what fragmentation may cost. One kept call record alone would be more than 2 kB."""
+COMPLETED = 0.95
+GROWTH_KB = scaled(15_000, 2_000)
+"""In the long form, from the middle to the end: in the first half the log's page cache and the allocator's pools fill
+up. One record kept for each call would be 20 MB by then."""
 OPENED = 40
 """Connections between the server and the application are kept; how many depends on how busy the moment was."""
+SETTINGS = "[signalling]\nt1_ms = 100\n"
+"""What a call leaves behind is forgotten after 64 T1: 6 s instead of 32."""
 RTP_PORTS = (14_000, 29_999)
 
 
 @pytest.mark.timeout(scaled(120, 1800))
 async def test_memory_and_descriptors_stay_flat(tmp_path: Path) -> None:
-    async with Server(tmp_path, rtp_ports=RTP_PORTS) as server, answering_application(server):
-        await _round(server, WARM_UP)
-        memory, files = all_memory_kb(server), all_descriptors(server)
-        print(f"after {WARM_UP} calls: {memory} kB, {files} descriptors")
-        done = 0
+    settings = tmp_path / "trebuchet.toml"
+    settings.write_text(SETTINGS)
+    server = Server(tmp_path / "server", ("--config", str(settings)), rtp_ports=RTP_PORTS)
+    async with server, answering_application(server):
+        done = await _round(server, WARM_UP)
+        marks = [_mark(server, done)]
         for _ in range(ROUNDS):
             done += await _round(server, CALLS // ROUNDS)
-            print(f"after {WARM_UP + done} calls: {all_memory_kb(server)} kB, {all_descriptors(server)} descriptors")
-        grown, opened = all_memory_kb(server) - memory, all_descriptors(server) - files
-        print(f"{done} calls: memory {grown:+} kB ({1024 * grown / done:+.0f} bytes a call), descriptors {opened:+}")
-        assert grown < max(GROWTH_KB, GROWTH_BYTES_A_CALL * done / 1024)
-        assert opened <= OPENED
+            marks.append(_mark(server, done))
+    settled, end = marks[ROUNDS // 2], marks[-1]
+    calls, grown, opened = end[0] - settled[0], end[1] - settled[1], end[2] - settled[2]
+    print(f"the last {calls} calls: memory {grown:+} kB, descriptors {opened:+}")
+    assert grown < GROWTH_KB
+    assert opened <= OPENED
+
+
+def _mark(server: Server, calls: int) -> tuple[int, int, int]:
+    """Calls so far, memory in kB, descriptors."""
+    mark = (calls, all_memory_kb(server), all_descriptors(server))
+    print("after {} calls: {} kB, {} descriptors".format(*mark))
+    return mark
 
 
 async def _round(server: Server, calls: int) -> int:
-    """So many calls, none of which may fail, and then silence until nothing of them is left."""
+    """So many calls, and then silence until nothing of them is left. None may fail; on a machine that is busy with
+    other things a few may be refused for lack of room."""
     result = await place_calls(server, RATE, calls / RATE)
-    assert not result["failures"] and result["completed"] == result["calls"], result
+    assert set(result["failures"]) <= {"503"}, result
+    assert result["completed"] >= COMPLETED * result["calls"], result
     await server.wait_until_idle()
     return int(result["completed"])

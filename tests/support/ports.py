@@ -11,7 +11,8 @@ from itertools import count
 _RANGE, _PORT = count(), count()
 BLOCK = 200
 """Ports in a range: enough for every test that takes one."""
-RANGES = (10_000, 30_000)
+SMALL_RANGES, RANGES = (10_000, 20_000), (20_000, 30_000)
+"""A phone's few ports and a server's many lie apart: lanes of two sizes in one area would overlap."""
 SINGLES = (30_000, 32_700)
 
 
@@ -31,8 +32,21 @@ def free_port() -> int:
 
 
 def port_range(size: int = BLOCK) -> tuple[int, int]:
-    """A range apart for each process and each call."""
-    low, high = RANGES
+    """A range apart for each process and each call, in which every port is free now."""
+    low, high = RANGES if size >= BLOCK else SMALL_RANGES
     lanes = (high - low) // size
-    first = low + (os.getpid() * 7 + next(_RANGE)) % lanes * size
-    return first, first + size - 1
+    for _ in range(lanes):
+        first = low + (os.getpid() * 7 + next(_RANGE)) % lanes * size
+        if all(_is_free(port) for port in range(first, first + size)):
+            return first, first + size - 1
+    raise AssertionError(f"no {size} free ports in a row")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        try:
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

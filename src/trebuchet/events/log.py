@@ -1,6 +1,5 @@
 """The spine: facts become numbered rows, stored with the calls they changed; then, and only then, they are told."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -40,12 +39,10 @@ class EventLog:
         self._clock = clock
         self._base_url = base_url.rstrip("/")
         self._subscribers: list[Subscriber] = []
-        self._running: set[asyncio.Task[None]] = set()
         relay.report = self.report
 
     async def commit(self, unit: UnitOfWork) -> None:
-        """See `Log.commit`. Once begun it runs to its end, even when the caller is cancelled: what is stored is
-        always told."""
+        """See `Log.commit`. What is stored is always told, also when the caller is cancelled meanwhile."""
         now = self._clock.utc()
         stored = [self._number(change, now) for change in unit.changes]
         batch = Batch(
@@ -53,10 +50,7 @@ class EventLog:
             events=tuple(event for _, events in stored for event in events),
             recordings=unit.recordings,
         )
-        task = asyncio.get_running_loop().create_task(self._store_and_tell(batch, stored))
-        self._running.add(task)
-        task.add_done_callback(self._finish)
-        await asyncio.shield(task)
+        await self._store.write(batch, lambda: self._tell(stored))
 
     async def report(self, error: UserError) -> None:
         """See `Log.report`."""
@@ -95,18 +89,12 @@ class EventLog:
             target=call.webhook if told.payload is not None else None,
         )
 
-    async def _store_and_tell(self, batch: Batch, stored: list[tuple[Call, list[LoggedEvent]]]) -> None:
-        await self._store.write(batch)
+    def _tell(self, stored: list[tuple[Call, list[LoggedEvent]]]) -> None:
         for call, events in stored:
             for event in events:
                 self._relay.deliver(event)
                 for subscriber in self._subscribers:
-                    _tell(subscriber, call, event)
-
-    def _finish(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # the caller has it; one that was cancelled does not want it any more
+                    _tell_subscriber(subscriber, call, event)
 
 
 def _time_of(fact: Fact, call: Call) -> datetime | None:
@@ -122,7 +110,7 @@ def _time_of(fact: Fact, call: Call) -> datetime | None:
             return None
 
 
-def _tell(subscriber: Subscriber, call: Call, event: LoggedEvent) -> None:
+def _tell_subscriber(subscriber: Subscriber, call: Call, event: LoggedEvent) -> None:
     try:
         subscriber(call, event)
     except Exception:  # a broken listener must not undo what is stored, nor keep it from the others

@@ -4,6 +4,7 @@ Writes go in batches (`Batch`): everything of a batch is stored together, durabl
 Many batches may be written at once by one group commit. Reads see every write that has returned.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -110,8 +111,10 @@ class Store(Directory, Protocol):
         """Whether writes succeed, as far as is known now; readiness shows it."""
         ...
 
-    async def write(self, batch: Batch) -> None:
-        """Durable when it returns."""
+    async def write(self, batch: Batch, then: Callable[[], None] | None = None) -> None:
+        """Durable when it returns. `then` is called as soon as it is durable, before this returns and before later
+        batches are announced, and also when the caller was cancelled while the batch was on its way. It must not
+        raise."""
         ...
 
     async def account(self, account_id: AccountId) -> Account | None: ...

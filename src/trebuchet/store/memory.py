@@ -1,6 +1,6 @@
 """A store in memory, for tests and simulations: all that a store promises, except surviving the process."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from trebuchet.base.ids import AccountId, ApplicationId, CallId, EventId, RecordingId, UserErrorId
@@ -33,7 +33,7 @@ class MemoryStore(RegistryReads):
     def healthy(self) -> bool:
         return self.fail_with is None
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: Batch, then: Callable[[], None] | None = None) -> None:
         self._check_failure()
         self._registry.check(batch)
         self._check_events(batch)
@@ -50,6 +50,8 @@ class MemoryStore(RegistryReads):
             self._recordings[recording.id] = recording
         for error in batch.user_errors:
             self._add_user_error(error)
+        if then is not None:
+            then()
 
     async def call(self, call_id: CallId) -> Call | None:
         self._check_failure()

@@ -59,6 +59,7 @@ class _Ticket:
     batch: Batch
     removed: ApplicationId | None
     waiting: asyncio.Future[None]
+    then: Callable[[], None] | None = None
 
 
 def _connect_plainly(uri: str) -> sqlite3.Connection:
@@ -117,8 +118,8 @@ class SqliteStore(RegistryReads):
 
     # --- writing ---
 
-    async def write(self, batch: Batch) -> None:
-        await self._submit(batch, make_rows(batch))
+    async def write(self, batch: Batch, then: Callable[[], None] | None = None) -> None:
+        await self._submit(batch, make_rows(batch), then=then)
 
     async def delete_application(self, application_id: ApplicationId) -> None:
         freed = [replace(n, application_id=None) for n in self._registry.numbers_of_application(application_id)]
@@ -127,12 +128,18 @@ class SqliteStore(RegistryReads):
         rows.removed_applications = (application_id,)
         await self._submit(batch, rows, removed=application_id)
 
-    async def _submit(self, batch: Batch, rows: Rows, removed: ApplicationId | None = None) -> None:
+    async def _submit(
+        self,
+        batch: Batch,
+        rows: Rows,
+        removed: ApplicationId | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> None:
         if self._is_closed:
             raise LogUnavailable("the log is closed")
         if self._waiting >= MAX_WAITING:
             raise LogUnavailable("the log cannot keep up")
-        ticket = _Ticket(batch, removed, self._loop.create_future())
+        ticket = _Ticket(batch, removed, self._loop.create_future(), then)
         self._writer.submit(Job(rows, ticket))
         self._waiting += 1
         await ticket.waiting
@@ -150,6 +157,8 @@ class SqliteStore(RegistryReads):
             ticket = job.ticket
             if error is None:
                 self._remember(ticket)
+                if ticket.then is not None:
+                    ticket.then()
             _resolve(ticket.waiting, error)
 
     def _remember(self, ticket: _Ticket) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -121,12 +122,16 @@ async def test_what_is_not_stored_is_not_told(world: World) -> None:
 
 
 async def test_what_is_stored_is_told_even_when_the_caller_is_cancelled(world: World) -> None:
-    gate = asyncio.Event()
-    write = world.store.write
+    gate, write = asyncio.Event(), world.store.write
+    running: list[asyncio.Task[None]] = []
 
-    async def slow_write(batch: Batch) -> None:
+    async def store_later(batch: Batch, then: Callable[[], None] | None) -> None:
         await gate.wait()
-        await write(batch)
+        await write(batch, then)
+
+    async def slow_write(batch: Batch, then: Callable[[], None] | None = None) -> None:
+        running.append(asyncio.create_task(store_later(batch, then)))
+        await asyncio.shield(running[0])
 
     world.store.write = slow_write  # type: ignore[method-assign]  # a slow disk
     call = world.make_call()
