@@ -1,7 +1,7 @@
 """Refusing an INVITE from its bytes alone: what an overloaded server does with calls it has no room for.
 
 Parsing, matching and answering an INVITE in the ordinary way costs as much as several messages of a running call, so a
-flood would eat what the calls need that it still could complete. Here one expression finds the headers that an answer
+flood would eat what the calls need that it still could complete. Here only the lines are looked for that an answer
 must repeat (RFC 3261 8.2.6.2), and nothing is kept: a repeated INVITE gets the same answer, and the ACK that follows is
 known by the tag. Whatever is unusual (folded lines, brackets around parameters, an old branch, several Vias in a line)
 is left to the ordinary way, which refuses it too, only at more cost.
@@ -17,13 +17,16 @@ from trebuchet.base.rand import Rand
 
 MAX_GROWTH = 200
 """Status line, Retry-After, our tag, `received` and `rport`."""
-_HEADERS = re.compile(rb"(?i)(?<=\r\n)(?:(v(?:ia)?)|(f(?:rom)?)|(t(?:o)?)|(i|call-id)|(cseq))[ \t]*:[^\r\n]*\r\n")
+_NEEDED = {
+    b"via": 0, b"v": 0, b"from": 1, b"f": 1, b"to": 2, b"t": 2, b"call-id": 3, b"i": 3, b"cseq": 4,
+}  # fmt: skip
+_BLANK = (b" ", b"\t")
+_STATUS = b"SIP/2.0 503 Service Unavailable"
 _VIA = re.compile(
-    rb"(?i)[a-z]+[ \t]*:[ \t]*SIP/2\.0/UDP[ \t]+([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?((?:;[^\s,;\"]+)*)\r\n"
+    rb"(?i)[a-z]+[ \t]*:[ \t]*SIP/2\.0/UDP[ \t]+([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?((?:;[^\s,;\"]+)*)"
 )
-_RPORT = re.compile(rb"(?i);rport(?=[;\r])")
+_RPORT = re.compile(rb"(?i);rport(?=;|$)")
 _END = b"\r\n\r\n"
-_KINDS = 5
 _COOKIE = b"z9hG4bK"
 
 IsKnown = Callable[[str], bool]
@@ -49,20 +52,21 @@ class Shedder:
         end = data.find(_END)
         if not data.startswith(b"INVITE ") or end < 0:
             return None
-        head = data[: end + 2]
-        if b"\r\n " in head or b"\r\n\t" in head:
-            return None
-        lines: list[list[bytes]] = [[] for _ in range(_KINDS)]
-        for match in _HEADERS.finditer(head):
-            lines[(match.lastindex or 1) - 1].append(match[0])
+        lines: tuple[list[bytes], ...] = ([], [], [], [], [])
+        for line in data[:end].split(b"\r\n"):
+            name = line[: line.find(b":")].rstrip(b" \t").lower()
+            if name in _NEEDED:
+                lines[_NEEDED[name]].append(line)
+            elif line[:1] in _BLANK:
+                return None  # folded
         vias, from_, to, call_id, cseq = lines
         if not vias or not len(from_) == len(to) == len(call_id) == len(cseq) == 1 or b"tag" in to[0].lower():
             return None
         via = _stamped(vias[0], remote, is_known)
         if via is None:
             return None
-        answer = [b"SIP/2.0 503 Service Unavailable\r\n", via, *vias[1:], from_[0], to[0].rstrip(), b";tag=", self._tag]
-        return b"".join((*answer, b"\r\n", call_id[0], cseq[0], self._tail))
+        to[0] = b"%b;tag=%b" % (to[0].rstrip(), self._tag)
+        return b"\r\n".join((_STATUS, via, *vias[1:], from_[0], to[0], call_id[0], cseq[0], self._tail))
 
 
 def _stamped(line: bytes, remote: tuple[str, int], is_known: IsKnown) -> bytes | None:
@@ -77,7 +81,7 @@ def _stamped(line: bytes, remote: tuple[str, int], is_known: IsKnown) -> bytes |
         return None
     if not wants_rport and int(port or 5060) != remote[1]:
         return None
-    branch = next((text[at + 8 :].partition(b";")[0] for at in (text.find(b";branch="),) if at >= 0), b"")
+    branch = text.partition(b";branch=")[2].partition(b";")[0]
     if not branch.startswith(_COOKIE):
         return None
     if is_known(f"s {branch.decode('latin-1')} {host}:{int(port) if port else None} INVITE"):
@@ -86,4 +90,4 @@ def _stamped(line: bytes, remote: tuple[str, int], is_known: IsKnown) -> bytes |
         return line
     if wants_rport:
         line = _RPORT.sub(b";rport=%d" % remote[1], line)
-    return line.rstrip() + b";received=%b\r\n" % remote[0].encode()
+    return b"%b;received=%b" % (line, remote[0].encode())
