@@ -7,6 +7,7 @@ found free and the moment it is used.
 import os
 import socket
 from itertools import count
+from pathlib import Path
 
 _RANGE, _PORT = count(), count()
 BLOCK = 200
@@ -50,3 +51,12 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def is_served(transport: str, port: int) -> bool:
+    """Whether some process takes calls there now, as the kernel lists it: a TCP port that is bound but not yet listened
+    on refuses connections, and a bind tried to find out could take the port from the one who is about to bind it."""
+    state = "0A" if transport == "tcp" else "07"
+    tables = [Path(f"/proc/net/{transport}{family}") for family in ("", "6")]
+    rows = [row.split() for table in tables if table.exists() for row in table.read_text().splitlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == state for row in rows)

@@ -4,12 +4,11 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from support.ports import free_port
+from support.ports import free_port, is_served
 
 SCENARIOS = Path(__file__).parent.parent / "sipp"
 SIPP = shutil.which("sipp") or "sipp"
@@ -36,7 +35,7 @@ class Sipp:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, remote: tuple[str, int] | None = None, *options: str, service: str = "+15551230002") -> Self:
-        """As the caller of `remote`, or, without one, waiting to be called (returns once the port is bound)."""
+        """As the caller of `remote`, or, without one, waiting to be called (returns once the port is served)."""
         self._folder.mkdir(parents=True, exist_ok=True)
         host = f"[{self.host}]" if ":" in self.host else self.host
         arguments = [
@@ -61,11 +60,8 @@ class Sipp:
         return self
 
     async def _bound(self) -> None:
-        kind = socket.SOCK_STREAM if self._transport == "tcp" else socket.SOCK_DGRAM
         async with asyncio.timeout(LIMIT_S):
-            while (
-                self._process is not None and self._process.returncode is None and _is_free(kind, self.host, self.port)
-            ):
+            while self._is_running() and not is_served(self._transport, self.port):
                 await asyncio.sleep(READY_POLL_S)
 
     def _is_running(self) -> bool:
@@ -109,12 +105,3 @@ async def play(scenario: str, folder: Path, remote: tuple[str, int], *options: s
 
 def _join(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _is_free(kind: socket.SocketKind, host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True
