@@ -12,7 +12,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,16 @@ from typing import Any
 import structlog
 import uvicorn
 import uvloop
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from trebuchet.accounts import ensure_account
 from trebuchet.api.app import create_app
 from trebuchet.api.dependencies import ApiDependencies
+from trebuchet.api.metrics import MetricsPage
 from trebuchet.api.serve import make_server, open_listener
 from trebuchet.base.clock import SystemClock
 from trebuchet.base.errors import TrebuchetError
-from trebuchet.base.ids import AccountId, Ids
+from trebuchet.base.ids import AccountId, CallId, Ids
 from trebuchet.base.rand import SystemRand
 from trebuchet.calls.control import CallControl
 from trebuchet.calls.recovery import Recovery
@@ -36,6 +38,7 @@ from trebuchet.events.log import EventLog
 from trebuchet.events.outbox import Outbox
 from trebuchet.events.payload import INCOMING_CALL
 from trebuchet.events.relay import Relay
+from trebuchet.events.webhook import Attempt
 from trebuchet.fetch.addresses import AddressPolicy
 from trebuchet.fetch.client import GuardedClient
 from trebuchet.logs import configure_logs
@@ -43,6 +46,8 @@ from trebuchet.loop_lag import LoopLag
 from trebuchet.media.adapter import MediaPlanePool
 from trebuchet.media.files import AudioFiles, RecordingFiles
 from trebuchet.media.paths import media_path
+from trebuchet.metrics.instruments import Instruments
+from trebuchet.metrics.snapshot import Snapshot, Sources
 from trebuchet.model.event import LoggedEvent
 from trebuchet.model.recording import RecordingState
 from trebuchet.prompts.cache import PcmCache
@@ -134,6 +139,8 @@ class Server:
         self._clock, self._rand = SystemClock(), SystemRand()
         self._ids = Ids(self._rand)
         self._lag = LoopLag()
+        self._figures = CollectorRegistry()
+        self._instruments = Instruments(self._figures)
         self._is_draining = False
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -141,7 +148,7 @@ class Server:
         """Raises `OSError` or `TrebuchetError` when the server cannot serve."""
         settings, stack = self._settings, self._stack
         self._api_tls = api_tls(settings)
-        self.store = await SqliteStore.open(settings.database_path)
+        self.store = await SqliteStore.open(settings.database_path, observe=self._instruments.note_commit)
         stack.push_async_callback(self.store.close)
         await self._ensure_account()
         self._http_socket = open_listener(settings.http.host, settings.http.port)
@@ -149,7 +156,9 @@ class Server:
         policy = AddressPolicy(settings.fetch.allowed_networks)
         self.relay = self._start_relay(policy)
         self.log = EventLog(self.store, self.relay, self._ids, self._clock, self.public_url)
+        self.log.subscribe(self._instruments.note_event)
         self.media = MediaPlanePool(media_settings(settings))
+        self.media.observe = self._instruments.note_media
         await self.media.start()
         stack.push_async_callback(self.media.close)
         await self._start_calls(policy)
@@ -170,9 +179,13 @@ class Server:
         self._stack.push_async_callback(outbox.close)
         relay = Relay(client, self.store, self._ids, self._clock)
         self._stack.push_async_callback(relay.close)
-        relay.on_round = outbox.note_round
+        relay.on_round = lambda event, attempts: self._note_round(outbox, event, attempts)
         relay.on_undeliverable = self._handle_undeliverable
         return relay
+
+    def _note_round(self, outbox: Outbox, event: LoggedEvent, attempts: Sequence[Attempt]) -> None:
+        outbox.note_round(event, attempts)
+        self._instruments.note_round(attempts, (self._clock.utc() - event.at).total_seconds())
 
     async def _start_calls(self, policy: AddressPolicy) -> None:
         audio = AudioFiles()
@@ -251,11 +264,12 @@ class Server:
             ids=self._ids,
             clock=self._clock,
             media_directory=self._settings.data / "media",
-            is_ready=lambda: self.store.healthy and self.media.load < 1 and not self._is_draining,
+            is_ready=self._is_ready,
             is_draining=lambda: self._is_draining,
             public_url=self._settings.public_url,
             trusted_proxies=tuple(ip_network(proxy) for proxy in self._settings.api.trusted_proxies),
             rate_limits=rate_limits(self._settings),
+            metrics=self._metrics_page(),
         )
         api = make_server(create_app(deps), tls=self._api_tls)
         serving = asyncio.get_running_loop().create_task(api.serve(sockets=[self._http_socket]))
@@ -263,14 +277,37 @@ class Server:
             await asyncio.sleep(0)
         self._stack.push_async_callback(self._stop_api, api, serving)
 
+    def _metrics_page(self) -> MetricsPage:
+        agent = self.sip.shell.ua
+        self._figures.register(
+            Snapshot(
+                Sources(
+                    live_calls=lambda: len(self.control.calls),
+                    refused_calls=lambda: self.control.admission.refused,
+                    sip_messages_shed=lambda: self.sip.shell.shed,
+                    dialogs=lambda: agent.call_count,
+                    transactions=lambda: agent.transaction_count,
+                    media=self.media.stats,
+                    loop_lag_s=lambda: self._lag.standing_s,
+                    commit_age_s=lambda: self.store.commit_age_s,
+                    is_ready=self._is_ready,
+                )
+            )
+        )
+        networks = tuple(ip_network(network) for network in self._settings.api.metrics_networks)
+        return MetricsPage(lambda: (generate_latest(self._figures), CONTENT_TYPE_LATEST), networks)
+
     @staticmethod
     async def _stop_api(api: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
         api.should_exit = api.force_exit = True
         await serving
 
+    def _is_ready(self) -> bool:
+        return self.store.healthy and self.media.load < 1 and not self._is_draining
+
     def _handle_undeliverable(self, event: LoggedEvent) -> None:
         if event.name == INCOMING_CALL:
-            self._spawn(self.control.handle_undeliverable(event.call_id))
+            self._spawn(self.control.handle_undeliverable(CallId(event.owner_id)))
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)

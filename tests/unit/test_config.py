@@ -81,6 +81,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "api.trusted_proxies": ("10.0.0.2", ("10.0.0.2/32",)),
     "api.tls_certificate": ("/etc/t/api.pem", Path("/etc/t/api.pem")),
     "api.tls_key": ("/etc/t/api.key", Path("/etc/t/api.key")),
+    "api.metrics_networks": ("10.1.0.0/16, 127.0.0.1/32", ("10.1.0.0/16", "127.0.0.1/32")),
 }
 
 

@@ -17,6 +17,7 @@ from trebuchet.api.dispatch import Dispatch, Endpoint
 from trebuchet.api.door import MAX_REQUESTS, Door
 from trebuchet.api.headers import header
 from trebuchet.api.health import healthz, readyz_for
+from trebuchet.api.metrics import metrics_for
 from trebuchet.api.operation import USER_PATH, BareRoute, Operation, endpoint
 from trebuchet.api.refusal import refuse
 from trebuchet.api.v1.account import routes as account
@@ -67,6 +68,8 @@ def create_app(deps: ApiDependencies, *, max_requests: int = MAX_REQUESTS) -> Fa
         _add(app, operation, serve)
     app.add_api_route("/healthz", healthz, methods=["GET"])
     app.add_api_route("/readyz", readyz_for(deps), methods=["GET"])
+    if deps.metrics is not None:
+        app.add_api_route("/metrics", metrics_for(deps.metrics), methods=["GET"])
     openapi.install(app, OPERATIONS)
     _handle_leftovers(app, deps)
     app.front = Door(dispatch, max_requests)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from trebuchet.api.metrics import MetricsPage
 from trebuchet.api.rate_limits import RateLimits, RequestMeter
 from trebuchet.base.clock import Clock
 from trebuchet.base.ids import Ids
@@ -36,5 +37,6 @@ class ApiDependencies:
     """Monthly price shown for phone numbers, in dollars."""
     rate_limits: RateLimits = field(default_factory=RateLimits)
     request_meter: RequestMeter = field(default_factory=RequestMeter)
+    metrics: MetricsPage | None = None
     changes: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while an application or a number is read, changed and written, so that no change is lost to another."""

@@ -216,6 +216,9 @@ class ApiSettings:
         optional(PATH), None, "PEM file with the certificate and its chain: the API speaks HTTPS alone when it is given"
     )
     tls_key: Path | None = setting(optional(PATH), None, "PEM file with the certificate's key, without a passphrase")
+    metrics_networks: tuple[str, ...] = setting(
+        many(NETWORK, "10.0.0.0/8"), ("127.0.0.0/8", "::1/128"), "networks that may read /metrics, without credentials"
+    )
 
 
 def _default_workers() -> int:

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 import structlog
 
 from trebuchet.calls.interfaces import MediaListener, MediaPort, MediaUnavailable
-from trebuchet.media.messages import Configure, Load
+from trebuchet.media.messages import Configure, Load, PortClosed
 from trebuchet.media.port import WorkerMediaPort
 from trebuchet.media.settings import MediaSettings
 from trebuchet.media.worker_link import Totals, WorkerLink
@@ -56,6 +57,8 @@ class MediaPlanePool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._pauses: dict[int, float] = {}
         self._started_at: dict[int, float] = {}
+        self.observe: Callable[[Load | PortClosed], None] = lambda report: None
+        """Told of all workers' figures as they come; set before `start`."""
 
     @property
     def addresses(self) -> dict[int, str]:
@@ -139,7 +142,7 @@ class MediaPlanePool:
             cpu=_core(index) if settings.is_pinned else None,
             is_realtime=settings.is_realtime,
         )
-        return WorkerLink(configure, self._addresses, settings.stall_s, self._handle_gone)
+        return WorkerLink(configure, self._addresses, settings.stall_s, self._handle_gone, self.observe)
 
     def _handle_gone(self, gone: WorkerLink) -> None:
         index = self._links.index(gone)

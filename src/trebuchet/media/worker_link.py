@@ -59,6 +59,8 @@ class WorkerLink:
     """What peers are told, by family."""
     stall_s: float
     handle_gone: Callable[["WorkerLink"], None]
+    observe: Callable[[m.Load | m.PortClosed], None] = lambda report: None
+    """Told of the worker's figures as they come."""
     load: m.Load | None = None
     totals: Totals = field(default_factory=Totals)
     is_up: bool = False
@@ -221,11 +223,13 @@ class WorkerLink:
         match report:
             case m.Load():
                 self.load = report
+                self.observe(report)
             case m.PortsReady():
                 self._ready[report.family].extend(report.rtp_ports)
                 self._has_ports.set()
             case m.PortClosed():
                 self.totals.add(report)
+                self.observe(report)
             case m.RecorderStopped():
                 self._handle_recorder_stopped(report)
             case m.DigitHeard() | m.PlaybackEnded() | m.TimedOut() | m.PortFailed():

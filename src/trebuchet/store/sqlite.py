@@ -83,8 +83,13 @@ class SqliteStore(RegistryReads):
         self._writer: Writer[_Ticket] = Writer(self._connect_writer, self._settle, self._checkpointer)
 
     @classmethod
-    async def open(cls, path: Path, *, connect: Connect = _connect_plainly) -> "SqliteStore":
-        """Create or upgrade the file and load what is kept in memory. Raises `LogUnavailable`."""
+    async def open(
+        cls, path: Path, *, connect: Connect = _connect_plainly, observe: Callable[[float, int], None] | None = None
+    ) -> "SqliteStore":
+        """Create or upgrade the file and load what is kept in memory. Raises `LogUnavailable`.
+
+        `observe` is told, on the writer's thread, the seconds and the batches of each transaction.
+        """
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(None, upgrade_sqlite, path)
@@ -96,6 +101,8 @@ class SqliteStore(RegistryReads):
         except BaseException:
             await loop.run_in_executor(None, store._readers.close)
             raise
+        if observe is not None:
+            store._writer.observe = observe
         store._checkpointer.start()
         store._writer.start()
         return store

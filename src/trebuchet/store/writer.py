@@ -71,6 +71,8 @@ class Writer(Generic[T]):
         self._busy_since: float | None = None
         self._next_start = 0.0
         self._is_dead = False
+        self.observe: Callable[[float, int], None] = lambda seconds, batches: None
+        """Told on the writer's thread how long each transaction took and how many batches it held."""
 
     def start(self) -> None:
         self._thread.start()
@@ -121,7 +123,10 @@ class Writer(Generic[T]):
         if not jobs:
             self._probe()
             return
-        self._settle(self._store(jobs))
+        began = time.monotonic()
+        outcomes = self._store(jobs)
+        self.observe(time.monotonic() - began, len(jobs))
+        self._settle(outcomes)
         self._checkpointer.handle_commit(self._connection)
 
     def _take(self) -> list[Job[T]] | None:
