@@ -30,8 +30,11 @@ from trebuchet.base.clock import SystemClock
 from trebuchet.base.ids import AccountId, CallId, Ids
 from trebuchet.base.rand import SystemRand
 from trebuchet.calls.commands import CreateCall, UpdateCall
+from trebuchet.events.feed import Feed
 from trebuchet.model.account import Account
-from trebuchet.model.user_error import UserError
+from trebuchet.model.call import WebhookTarget
+from trebuchet.model.recording import Recording
+from trebuchet.model.transcription import Transcription
 from trebuchet.store.interface import Batch
 from trebuchet.store.memory import MemoryStore
 
@@ -53,8 +56,15 @@ class NoCalls:
         return None
 
 
-async def ignore(error: UserError) -> None:
-    """The list of user errors, thrown away."""
+class NoTranscriptions:
+    """Is never asked here."""
+
+    async def transcribe(self, recording: Recording, webhook: WebhookTarget | None = None) -> Transcription:
+        raise NotImplementedError
+
+
+async def ignore(_: object) -> None:
+    """User errors and deliveries, thrown away."""
 
 
 async def serve(listener: socket.socket, report: "multiprocessing.connection.Connection", is_profiled: bool) -> None:
@@ -70,10 +80,14 @@ async def serve(listener: socket.socket, report: "multiprocessing.connection.Con
         ApiDependencies(
             store=store,
             calls=NoCalls(),
+            transcriptions=NoTranscriptions(),
+            feed=Feed(lambda _: lambda: None, store),
             report_error=ignore,
             ids=Ids(SystemRand()),
             clock=SystemClock(),
             media_directory=Path(tempfile.gettempdir()),
+            deliver_again=ignore,
+            webhook_secret=lambda account: "",
             is_ready=lambda: True,
             is_draining=lambda: False,
         )

@@ -34,7 +34,7 @@ def _make_batch(ids: Ids, call: Call) -> Batch:
     event = LoggedEvent(
         id=ids.event(),
         account_id=call.account_id,
-        call_id=call.id,
+        owner_id=call.id,
         sequence=call.events_logged,
         at=call.created_at,
         name="answer",

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from media_floor import cpu_s
-from media_load import GENERATOR_PORT, WARM_UP_S
+from media_load import WARM_UP_S
+from media_phones import GENERATOR_PORT
 
 PROGRAM = "rtpengine"
 NG_PORT = 22_222
