@@ -7,8 +7,12 @@ from enum import StrEnum
 from trebuchet.base.ids import AccountId, ApplicationId, CallId
 from trebuchet.base.values import frozen_keywords
 from trebuchet.model.cause import Blame, Cause
+from trebuchet.model.gather import Gather
+from trebuchet.model.playback import Playback
 from trebuchet.model.prompt import Prompt
 from trebuchet.model.recording import RecordingSettings
+from trebuchet.model.webhook import HttpMethod as HttpMethod
+from trebuchet.model.webhook import WebhookTarget as WebhookTarget
 
 
 class Direction(StrEnum):
@@ -35,22 +39,6 @@ class CallState(StrEnum):
     def is_up(self) -> bool:
         """Answered and not ended: audio flows."""
         return self in (CallState.ANSWERED, CallState.TRANSFERRING)
-
-
-class HttpMethod(StrEnum):
-    GET = "get"
-    POST = "post"
-
-
-@frozen_keywords
-class WebhookTarget:
-    """Where a call's events go, and how."""
-
-    url: str
-    method: HttpMethod = HttpMethod.POST
-    timeout_ms: int | None = None
-    """`None`: the default of 10 s."""
-    fallback_url: str | None = None
 
 
 @frozen_keywords
@@ -102,6 +90,8 @@ class Call:
     is_transcribed: bool = False
     bridge_id: str | None = None
     conference_id: str | None = None
+    reserved_for: str | None = None
+    """The conference it was created for; it can join no other."""
     transfer: TransferRequest | None = None
     connected_to: CallId | None = None
     """The other party after (or during) a transfer."""
@@ -110,7 +100,11 @@ class Call:
     preferred_id: str | None = None
     withholds_number: bool | None = None
     withholds_name: bool | None = None
+    playback: Playback | None = None
+    """What the party hears by order of the customer now."""
+    gather: Gather | None = None
+    """The gather that runs now."""
     dialog: bytes | None = None
-    """What a restarted server needs to say BYE to the peer; empty for calls without a dialog."""
+    """What a restarted server needs to end the call at the peer's (BYE, CANCEL, or a refusal)."""
     events_logged: int = 0
     """Sequence number of the call's newest event; the first event has 1."""

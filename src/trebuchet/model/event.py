@@ -1,15 +1,19 @@
-"""Events: facts about a call for its customer, immutable, ordered and without gaps for each call.
+"""Events: facts about a call or a conference for its customer, immutable, ordered and without gaps for each of them.
 
 A *fact* is what happened, as call control sees it. The event log turns facts into rows (`LoggedEvent`): the same
-unit of work that stores the call's new state stores them, and only then does anybody hear of them.
+unit of work that stores the new state of their owner stores them, and only then does anybody hear of them.
 """
 
 from datetime import datetime
+from enum import StrEnum
 
-from trebuchet.base.ids import AccountId, CallId, EventId, RecordingId
+from trebuchet.base.ids import AccountId, CallId, EventId, GatherId, OwnerId, RecordingId
 from trebuchet.base.values import frozen, frozen_keywords
 from trebuchet.model.call import WebhookTarget
 from trebuchet.model.cause import Cause
+from trebuchet.model.conference import Member
+from trebuchet.model.gather import GatherReason
+from trebuchet.model.transcription import Transcription
 
 
 @frozen
@@ -43,6 +47,8 @@ class Ended:
 class DigitPressed:
     digit: str
     duration_ms: int | None = None
+    is_silent: bool = False
+    """Log only."""
 
 
 @frozen
@@ -53,6 +59,17 @@ class RecordingFinished:
     is_complete: bool
     started_at: datetime
     ended_at: datetime
+    is_silent: bool = False
+    """Log only."""
+    webhook: WebhookTarget | None = None
+    """Where its event goes instead of the call's own target."""
+
+
+@frozen
+class TranscriptionFinished:
+    """The transcription resource reads `completed` or `error`, and if completed its text can be fetched."""
+
+    transcription: Transcription
 
 
 @frozen
@@ -62,6 +79,22 @@ class PlaybackChanged:
     is_speech: bool
     is_started: bool
     tag: str | None = None
+    is_silent: bool = False
+    """Log only."""
+
+
+@frozen
+class GatherFinished:
+    """The gather resource reads `completed`."""
+
+    gather_id: GatherId
+    digits: str
+    reason: GatherReason
+    tag: str | None = None
+    is_silent: bool = False
+    """Log only."""
+    terminator: str | None = None
+    """The key that ended it."""
 
 
 @frozen
@@ -73,6 +106,17 @@ class TransferChanged:
     other: CallId
 
 
+@frozen
+class TransferEnded:
+    """The call was connected with another party and one of them has hung up. Only told when somebody asked for it."""
+
+    from_: str
+    to: str
+    """Both of the other party's call."""
+    webhook: WebhookTarget
+    tag: str | None = None
+
+
 Fact = (
     Created
     | Arrived
@@ -81,25 +125,68 @@ Fact = (
     | Ended
     | DigitPressed
     | RecordingFinished
+    | TranscriptionFinished
     | PlaybackChanged
+    | GatherFinished
     | TransferChanged
+    | TransferEnded
 )
+"""What can happen to a call."""
+
+
+@frozen
+class ConferenceCreated:
+    pass
+
+
+@frozen
+class ConferenceEnded:
+    pass
+
+
+@frozen
+class MemberChanged:
+    """A member joined, left, or was muted or held; `member` is as it is now."""
+
+    member: Member
+    active_members: int
+    """After the change."""
+
+
+@frozen
+class ConferencePlaybackChanged:
+    """A file or a sentence for all members began or ended."""
+
+    is_speech: bool
+    is_started: bool
+    tag: str | None = None
+
+
+ConferenceFact = ConferenceCreated | ConferenceEnded | MemberChanged | ConferencePlaybackChanged
+
+
+class OwnerKind(StrEnum):
+    """Whose log an event belongs to."""
+
+    CALL = "call"
+    CONFERENCE = "conference"
 
 
 @frozen_keywords
 class LoggedEvent:
-    """One row of a call's log: complete in itself, so that delivery and replay need nothing else."""
+    """One row of its owner's log: complete in itself, so that delivery and replay need nothing else."""
 
     id: EventId
     account_id: AccountId
-    call_id: CallId
+    owner_id: OwnerId
+    owner_kind: OwnerKind = OwnerKind.CALL
     sequence: int
-    """1, 2, 3 … without gaps for each call."""
+    """1, 2, 3 … without gaps for each owner."""
     at: datetime
     name: str
-    """The name in the call's event list (`create`, `answer`, `hangup` …)."""
+    """The name in the owner's event list (`create`, `answer`, `hangup` …)."""
     data: str | None = None
-    """The detail in the call's event list."""
+    """The detail in the owner's event list."""
     payload: bytes | None = None
     """The webhook's JSON body, exactly as delivered; `None` when the fact concerns the log alone."""
     target: WebhookTarget | None = None

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from trebuchet.base.ids import AccountId, CallId, RecordingId
 from trebuchet.base.values import frozen_keywords
+from trebuchet.model.webhook import WebhookTarget
 
 
 class RecordingFormat(StrEnum):
@@ -43,3 +44,9 @@ class Recording:
     started_at: datetime
     ended_at: datetime | None = None
     duration_ms: int | None = None
+    is_silent: bool = False
+    """Whether its end goes to the log alone, not to the application."""
+    webhook: WebhookTarget | None = None
+    """Where its event goes instead of the call's own target."""
+    transcript_webhook: WebhookTarget | None = None
+    """Set: it is transcribed, whatever its call says, and that event goes here."""
