@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trebuchet.base.ids import AccountId, CallId, Ids
+from trebuchet.base.ids import AccountId, CallId, GatherId, Ids
 from trebuchet.base.rand import SeededRand
 from trebuchet.model.account import Account
 from trebuchet.model.application import Application
@@ -16,7 +16,9 @@ from trebuchet.model.call import Call, CallState, Direction, Diversion, HttpMeth
 from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.delivery import DeliveryAttempt, DeliveryState
 from trebuchet.model.event import LoggedEvent
+from trebuchet.model.gather import Gather, GatherReason
 from trebuchet.model.number import NumberState, PhoneNumber
+from trebuchet.model.playback import Playback, PlaybackKind
 from trebuchet.model.prompt import AudioFile, Gender, Sentence
 from trebuchet.model.recording import Recording, RecordingFormat, RecordingSettings, RecordingState
 from trebuchet.model.user_error import UserError
@@ -62,7 +64,7 @@ def make_event(
     return LoggedEvent(
         id=ids.event(),
         account_id=call.account_id,
-        call_id=call.id,
+        owner_id=call.id,
         sequence=sequence,
         at=AT + timedelta(seconds=sequence),
         name="answer",
@@ -125,6 +127,8 @@ async def test_a_call_comes_back_exactly_as_it_went(store: Store, ids: Ids) -> N
         preferred_id="+2",
         withholds_number=True,
         withholds_name=False,
+        playback=Playback(number=3, kind=PlaybackKind.SPEECH, tag="greeting", is_silent=True),
+        gather=make_gather(ids, "c-1"),
         dialog=b"\x00\xff",
         events_logged=3,
     )
@@ -189,6 +193,21 @@ async def test_events_come_back_in_order(store: Store, ids: Ids) -> None:
     assert await store.event(call.id, made[1].id) == made[1]
     assert await store.event(other.id, made[1].id) is None
     assert await store.events(CallId("c-nobody")) == []
+
+
+async def test_the_whole_log_is_read_from_a_place_on(store: Store, ids: Ids) -> None:
+    assert (await store.log_position(), await store.log_after(0, 9)) == (0, [])
+    mine, others = make_call(ids), make_call(ids, account_id=OTHER)
+    stored = [make_event(ids, mine, 1), make_event(ids, others, 1), make_event(ids, mine, 2), make_event(ids, mine, 3)]
+    await store.write(Batch(calls=(mine, others), events=tuple(stored[:2])))
+    await store.write(Batch(events=tuple(stored[2:])))
+    placed = await store.log_after(0, 9)
+    places = [place for place, _ in placed]
+    assert [event for _, event in placed] == stored
+    assert places == sorted(set(places)) and places[0] > 0
+    assert await store.log_position() == places[-1]
+    assert await store.log_after(places[1], 1) == placed[2:3]
+    assert await store.log_after(places[-1], 9) == []
 
 
 async def test_an_event_number_is_given_once(store: Store, ids: Ids) -> None:
@@ -285,6 +304,30 @@ async def test_recordings(store: Store, ids: Ids) -> None:
     assert await store.unfinished_recordings() == [theirs]
     with pytest.raises(RowConflict):
         await store.write(Batch(recordings=(make_recording(ids, call, 2),)))
+
+
+def make_gather(ids: Ids, call_id: str, **more: object) -> Gather:
+    base = Gather(id=ids.gather(), account_id=ME, call_id=CallId(call_id), created_at=AT, tag="pin")
+    return replace(base, **more)  # type: ignore[arg-type]  # likewise
+
+
+async def test_gathers_that_ended(store: Store, ids: Ids) -> None:
+    gather = make_gather(
+        ids,
+        "c-1",
+        max_digits=4,
+        inter_digit_s=0.5,
+        terminators="*#",
+        suppresses_digits=True,
+        digits="12",
+        reason=GatherReason.CALL_ENDED,
+        completed_at=AT + timedelta(seconds=3),
+    )
+    await store.write(Batch(calls=(make_call(ids),), gathers=(gather, make_gather(ids, "c-2"))))
+    assert await store.gather(gather.id) == gather
+    assert await store.gather(GatherId("gtr-nope")) is None
+    await store.write(Batch(gathers=(replace(gather, digits="123"),)))
+    assert await store.gather(gather.id) == replace(gather, digits="123")
 
 
 async def test_accounts(store: Store, ids: Ids) -> None:

@@ -36,7 +36,7 @@ async def live(store, ids):
                     state=CallState.RINGING, created_at=at)
         for n in range(1, 40, 2):
             call = replace(call, events_logged=n + 1)
-            events = tuple(LoggedEvent(id=ids.event(), account_id=call.account_id, call_id=call.id, sequence=s, at=at,
+            events = tuple(LoggedEvent(id=ids.event(), account_id=call.account_id, owner_id=call.id, sequence=s, at=at,
                                        name="answer", payload=b"x" * 300) for s in (n, n + 1))
             await store.write(Batch(calls=(call,), events=events))
             os.write(1, f"{call.id} {call.events_logged}\\n".encode())

@@ -9,12 +9,21 @@ import msgspec
 from trebuchet.base.values import frozen_keywords
 from trebuchet.model.account import Account
 from trebuchet.model.application import Application
+from trebuchet.model.bridge import Bridge
 from trebuchet.model.call import Call, TransferRequest
+from trebuchet.model.charge import Charge
+from trebuchet.model.conference import Conference, Member
 from trebuchet.model.delivery import Delivery
+from trebuchet.model.endpoint import Binding, Domain, Endpoint
 from trebuchet.model.event import LoggedEvent
+from trebuchet.model.gather import Gather
+from trebuchet.model.keyed_request import KeyedRequest
+from trebuchet.model.media_file import MediaFile
 from trebuchet.model.number import PhoneNumber
 from trebuchet.model.prompt import AudioFile, Prompt, Sentence
 from trebuchet.model.recording import Recording
+from trebuchet.model.stock import CallerName, StockNumber
+from trebuchet.model.transcription import Transcription
 from trebuchet.model.user_error import UserError
 
 encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
@@ -23,9 +32,22 @@ decode_account = msgspec.json.Decoder(Account).decode
 decode_application = msgspec.json.Decoder(Application).decode
 decode_number = msgspec.json.Decoder(PhoneNumber).decode
 decode_event = msgspec.json.Decoder(LoggedEvent).decode
+decode_keyed_request = msgspec.json.Decoder(KeyedRequest).decode
 decode_delivery = msgspec.json.Decoder(Delivery).decode
+decode_bridge = msgspec.json.Decoder(Bridge).decode
+decode_conference = msgspec.json.Decoder(Conference).decode
+decode_member = msgspec.json.Decoder(Member).decode
+decode_gather = msgspec.json.Decoder(Gather).decode
 decode_recording = msgspec.json.Decoder(Recording).decode
 decode_user_error = msgspec.json.Decoder(UserError).decode
+decode_transcription = msgspec.json.Decoder(Transcription).decode
+decode_media_file = msgspec.json.Decoder(MediaFile).decode
+decode_stock_number = msgspec.json.Decoder(StockNumber).decode
+decode_caller_name = msgspec.json.Decoder(CallerName).decode
+decode_charge = msgspec.json.Decoder(Charge).decode
+decode_domain = msgspec.json.Decoder(Domain).decode
+decode_endpoint = msgspec.json.Decoder(Endpoint).decode
+decode_binding = msgspec.json.Decoder(Binding).decode
 
 
 # A call's document differs from the value in one place: the kinds of prompt look alike as JSON, so each has its key.

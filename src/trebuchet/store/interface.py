@@ -5,6 +5,7 @@ Many batches may be written at once by one group commit. Reads see every write t
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -12,9 +13,13 @@ from urllib.parse import urlsplit
 from trebuchet.base.ids import (
     AccountId,
     ApplicationId,
+    BridgeId,
     CallId,
+    ConferenceId,
     EventId,
+    GatherId,
     NumberId,
+    OwnerId,
     RecordingId,
     UserErrorId,
 )
@@ -22,13 +27,27 @@ from trebuchet.base.values import frozen, frozen_keywords
 from trebuchet.calls.interfaces import Directory
 from trebuchet.model.account import Account
 from trebuchet.model.application import Application
+from trebuchet.model.bridge import Bridge
 from trebuchet.model.call import Call
+from trebuchet.model.conference import Conference, Member
 from trebuchet.model.delivery import Delivery
 from trebuchet.model.event import LoggedEvent
+from trebuchet.model.gather import Gather
+from trebuchet.model.keyed_request import KeyedRequest
 from trebuchet.model.number import NumberState, PhoneNumber
 from trebuchet.model.recording import Recording
 from trebuchet.model.user_error import UserError
+from trebuchet.store.library_interface import NO_CHANGES as NO_CHANGES
+from trebuchet.store.library_interface import ChargeFilter as ChargeFilter
+from trebuchet.store.library_interface import LibraryChanges as LibraryChanges
+from trebuchet.store.library_interface import LibraryStore
+from trebuchet.store.library_interface import Page as Page
+from trebuchet.store.library_interface import StockFilter as StockFilter
+from trebuchet.store.phone_interface import NO_PHONE_CHANGES, PhoneStore
+from trebuchet.store.phone_interface import PhoneChanges as PhoneChanges
 
+MAX_PURGED = 2000
+"""Rows of one table that one batch removes: some 10 ms, as other batches wait for it."""
 MAX_USER_ERRORS = 1000
 """Newest entries kept of each account's error list: a month of ordinary trouble, 500 kB of the worst."""
 
@@ -50,11 +69,12 @@ def queued_delivery(event: LoggedEvent) -> Delivery | None:
         return None
     return Delivery(
         account_id=event.account_id,
-        call_id=event.call_id,
+        owner_id=event.owner_id,
         event_id=event.id,
         sequence=event.sequence,
         event_name=event.name,
         server=lane_of(event.target.url),
+        begun_at=event.at,
     )
 
 
@@ -67,10 +87,30 @@ class Batch:
     deliveries: tuple[Delivery, ...] = ()
     """What became of earlier events."""
     recordings: tuple[Recording, ...] = ()
+    gathers: tuple[Gather, ...] = ()
+    """Those that ended."""
+    bridges: tuple[Bridge, ...] = ()
+    conferences: tuple[Conference, ...] = ()
+    members: tuple[Member, ...] = ()
     accounts: tuple[Account, ...] = ()
     applications: tuple[Application, ...] = ()
     numbers: tuple[PhoneNumber, ...] = ()
     user_errors: tuple[UserError, ...] = ()
+    keyed_requests: tuple[KeyedRequest, ...] = ()
+    forgotten_requests: tuple[str, ...] = ()
+    """Ids of keyed requests that are as if they had never come."""
+    outdated: "Outdated | None" = None
+    library: LibraryChanges = NO_CHANGES
+    phones: PhoneChanges = NO_PHONE_CHANGES
+
+
+@frozen
+class Outdated:
+    """What has been kept long enough: keyed requests begun and deliveries settled before these times. One batch
+    removes at most `MAX_PURGED` of each."""
+
+    keys_before: datetime
+    deliveries_before: datetime
 
 
 @frozen_keywords
@@ -94,15 +134,7 @@ class NumberFilter:
     state: NumberState = NumberState.ENABLED
 
 
-@frozen
-class Page:
-    """`page` counts from 0. To learn whether another page follows, stores return up to `size + 1` rows."""
-
-    page: int = 0
-    size: int = 25
-
-
-class Store(Directory, Protocol):
+class Store(Directory, LibraryStore, PhoneStore, Protocol):
     """Raises `calls.interfaces.LogUnavailable` from any method when the engine cannot serve, and from `write`
     `store.errors.RowConflict` or `RowUnstorable` when the batch itself is at fault."""
 
@@ -133,11 +165,11 @@ class Store(Directory, Protocol):
         """Calls that are not final, of all accounts: what a restarted server must end."""
         ...
 
-    async def events(self, call_id: CallId) -> list[LoggedEvent]:
+    async def events(self, owner_id: OwnerId) -> list[LoggedEvent]:
         """In order of `sequence`."""
         ...
 
-    async def event(self, call_id: CallId, event_id: EventId) -> LoggedEvent | None: ...
+    async def event(self, owner_id: OwnerId, event_id: EventId) -> LoggedEvent | None: ...
 
     async def events_after(self, event: LoggedEvent, lane: str, limit: int) -> list[LoggedEvent]:
         """Events with a queued delivery to this lane (`lane_of`) that were stored after `event`, in order of storing,
@@ -149,9 +181,35 @@ class Store(Directory, Protocol):
         `limit`: what a restarted server must still tell."""
         ...
 
-    async def deliveries(self, call_id: CallId) -> list[Delivery]:
+    async def log_position(self) -> int:
+        """The place of the newest event of the whole log; 0 when there is none. Places rise in the order of storing."""
+        ...
+
+    async def log_after(self, position: int, limit: int) -> list[tuple[int, LoggedEvent]]:
+        """Events of all accounts that were stored after the one at this place, with their places, at most `limit`."""
+        ...
+
+    async def deliveries(self, owner_id: OwnerId) -> list[Delivery]:
         """In order of their events."""
         ...
+
+    async def waiting_lanes(self) -> list[tuple[str, datetime]]:
+        """Each lane with deliveries that wait for another round, and when the first of them is due."""
+        ...
+
+    async def due_deliveries(self, lane: str, until: datetime, limit: int) -> list[tuple[Delivery, LoggedEvent]]:
+        """Deliveries of the lane that are due by `until`, the earliest first, with their events."""
+        ...
+
+    async def next_due(self, lane: str) -> datetime | None:
+        """When the lane's first waiting delivery is due."""
+        ...
+
+    async def has_outdated(self, outdated: Outdated) -> bool:
+        """Whether a batch with this would remove anything."""
+        ...
+
+    async def keyed_request(self, request_id: str) -> KeyedRequest | None: ...
 
     async def recording(self, recording_id: RecordingId) -> Recording | None: ...
 
@@ -169,6 +227,30 @@ class Store(Directory, Protocol):
         """Neither complete nor failed, of all accounts: what a restarted server must salvage."""
         ...
 
+    async def gather(self, gather_id: GatherId) -> Gather | None:
+        """One that ended."""
+        ...
+
+    async def bridge(self, bridge_id: BridgeId) -> Bridge | None: ...
+
+    async def bridges(self, account_id: AccountId, page: Page) -> list[Bridge]:
+        """Newest first."""
+        ...
+
+    async def bridges_in_use(self) -> list[Bridge]:
+        """Open ones with calls, of all accounts: what a restarted server must end."""
+        ...
+
+    async def conference(self, conference_id: ConferenceId) -> Conference | None: ...
+
+    async def conferences_in_use(self) -> list[Conference]:
+        """Those with members, of all accounts: what a restarted server must end."""
+        ...
+
+    async def members(self, conference_id: ConferenceId) -> list[Member]:
+        """Also those that have left, in order of joining."""
+        ...
+
     async def application(self, application_id: ApplicationId) -> Application | None: ...
 
     async def applications(self, account_id: AccountId, page: Page) -> list[Application]:
@@ -176,7 +258,7 @@ class Store(Directory, Protocol):
         ...
 
     async def delete_application(self, application_id: ApplicationId) -> None:
-        """Its numbers lose the binding in the same unit of work."""
+        """Its numbers and endpoints lose the binding in the same unit of work."""
         ...
 
     async def number(self, number_id: NumberId) -> PhoneNumber | None: ...

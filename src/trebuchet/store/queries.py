@@ -3,12 +3,22 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, exists, func, select, text
+from sqlalchemy import Select, bindparam, exists, func, literal, select, text, union_all
 
 from trebuchet.base.ids import AccountId
 from trebuchet.store.interface import CallFilter, Page
-from trebuchet.store.schema import calls, deliveries, events, recordings, user_errors
-from trebuchet.store.statements import Row, Statement
+from trebuchet.store.schema import (
+    bridges,
+    calls,
+    conferences,
+    deliveries,
+    events,
+    keyed_requests,
+    members,
+    recordings,
+    user_errors,
+)
+from trebuchet.store.statements import Row, Statement, owner_sequence
 
 _FILTERS = {
     "from_": calls.c.from_party,
@@ -46,23 +56,23 @@ def _sequence_of(call_id: str) -> Any:
 
 
 open_calls = Statement(select(calls.c.doc).where(text("is_open = 1")).order_by(calls.c.sequence))
-events_of_call = Statement(
-    select(events.c.doc).where(events.c.call_sequence == _sequence_of("call_id")).order_by(events.c.sequence)
+events_of_owner = Statement(
+    select(events.c.doc).where(events.c.owner_sequence == owner_sequence("owner_id")).order_by(events.c.sequence)
 )
-_is_delivery_of_event = (deliveries.c.call_sequence == events.c.call_sequence) & (
+_is_delivery_of_event = (deliveries.c.owner_sequence == events.c.owner_sequence) & (
     deliveries.c.sequence == events.c.sequence
 )
 _is_queued = exists().where(_is_delivery_of_event, text("deliveries.is_queued = 1"))
 _earlier = events.alias("earlier")
 _position = (
     select(_earlier.c.position)
-    .where(_earlier.c.call_sequence == _sequence_of("call_id"), _earlier.c.sequence == bindparam("sequence"))
+    .where(_earlier.c.owner_sequence == owner_sequence("owner_id"), _earlier.c.sequence == bindparam("sequence"))
     .scalar_subquery()
 )
 _first_queued = (
     select(func.min(_earlier.c.position))
     .where(
-        deliveries.c.call_sequence == _earlier.c.call_sequence,
+        deliveries.c.owner_sequence == _earlier.c.owner_sequence,
         deliveries.c.sequence == _earlier.c.sequence,
         text("deliveries.is_queued = 1"),
     )
@@ -79,10 +89,42 @@ events_after = _queued_events(events.c.lane == bindparam("lane"), events.c.posit
 queued_events = _queued_events(events.c.position >= _first_queued)
 """Whatever else was stored since the oldest queued event is walked past; that is little, a server's last moments."""
 queued_events_after = _queued_events(events.c.position > _position)
-deliveries_of_call = Statement(
+log_position = Statement(select(func.coalesce(func.max(events.c.position), 0)))
+log_after = Statement(
+    select(events.c.position, events.c.doc)
+    .where(events.c.position > bindparam("after"))
+    .order_by(events.c.position)
+    .limit(bindparam("rows"))
+)
+deliveries_of_owner = Statement(
     select(deliveries.c.doc)
-    .where(deliveries.c.call_sequence == _sequence_of("call_id"))
+    .where(deliveries.c.owner_sequence == owner_sequence("owner_id"))
     .order_by(deliveries.c.sequence)
+)
+waiting_lanes = Statement(
+    select(deliveries.c.lane, func.min(deliveries.c.due)).where(text("due IS NOT NULL")).group_by(deliveries.c.lane)
+)
+due_deliveries = Statement(
+    select(deliveries.c.doc, events.c.doc)
+    .where(
+        text("due IS NOT NULL"),
+        deliveries.c.lane == bindparam("lane"),
+        deliveries.c.due <= bindparam("until"),
+        _is_delivery_of_event,
+    )
+    .order_by(deliveries.c.due)
+    .limit(bindparam("rows"))
+)
+next_due = Statement(
+    select(func.min(deliveries.c.due)).where(text("due IS NOT NULL"), deliveries.c.lane == bindparam("lane"))
+)
+outdated = Statement(
+    union_all(
+        select(literal(1)).where(
+            exists().where(text("settled IS NOT NULL"), deliveries.c.settled < bindparam("deliveries_before"))
+        ),
+        select(literal(1)).where(exists().where(keyed_requests.c.begun < bindparam("keys_before"))),
+    )
 )
 recordings_of_account = Statement(
     _paged(
@@ -103,6 +145,21 @@ recording_by_media_name = Statement(
 )
 unfinished_recordings = Statement(
     select(recordings.c.doc).where(text("is_unfinished = 1")).order_by(recordings.c.sequence)
+)
+bridges_of_account = Statement(
+    _paged(
+        select(bridges.c.doc).where(bridges.c.account_id == bindparam("account_id")).order_by(bridges.c.sequence.desc())
+    )
+)
+bridges_in_use = Statement(select(bridges.c.doc).where(text("is_in_use = 1")).order_by(bridges.c.sequence))
+conferences_in_use = Statement(select(conferences.c.doc).where(text("is_in_use = 1")).order_by(conferences.c.sequence))
+members_of_conference = Statement(
+    select(members.c.doc)
+    .where(
+        members.c.conference_sequence
+        == select(conferences.c.sequence).where(conferences.c.id == bindparam("conference_id")).scalar_subquery()
+    )
+    .order_by(members.c.sequence)
 )
 user_errors_of_account = Statement(
     _paged(

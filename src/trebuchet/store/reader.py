@@ -24,6 +24,10 @@ class Readers:
 
     async def fetch(self, text: str, values: Row = ()) -> list[bytes]:
         """The first column of every row. Raises `LogUnavailable`."""
+        return [row[0] for row in await self.fetch_rows(text, values)]
+
+    async def fetch_rows(self, text: str, values: Row = ()) -> list[tuple[Any, ...]]:
+        """Every row. Raises `LogUnavailable`."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, self._fetch, text, values)
@@ -32,7 +36,7 @@ class Readers:
         except RuntimeError as error:  # the pool is shut down
             raise LogUnavailable("the log is closed") from error
 
-    def _fetch(self, text: str, values: Row) -> list[bytes]:
+    def _fetch(self, text: str, values: Row) -> list[tuple[Any, ...]]:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._connect()
@@ -48,7 +52,7 @@ class Readers:
             with suppress(sqlite3.Error):
                 connection.close()
             raise
-        return [row[0] for row in rows]
+        return rows
 
     def close(self) -> None:
         """Blocks until running reads are over."""

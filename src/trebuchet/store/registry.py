@@ -159,7 +159,9 @@ class RegistryReads:
     """The methods of `Store` that a registry answers; both engines inherit them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._registry = Registry()
+        self._application = self._registry.application
 
     async def find_number(self, number: str) -> NumberRoute | None:
         return self._registry.find_number(number)

@@ -2,7 +2,9 @@
 
 Growth decides the keys. Ids are random, so an index over them grows everywhere at once and each insert touches a cold
 page once the index outgrows memory. A call's `sequence` (order of creation) rises, so whatever belongs to a call is
-keyed by it: new rows land at the right edge of their trees however large the log has become.
+keyed by it: new rows land at the right edge of their trees however large the log has become. Events belong to calls or
+to conferences: one column, `owner_sequence`, is the sequence of a call or minus that of a conference, so that one index
+serves both and grows at its two edges only.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, String, Table, text
@@ -57,13 +59,13 @@ events = Table(
     "events",
     metadata,
     Column("position", _RISING, primary_key=True),
-    Column("call_sequence", BigInteger, nullable=False),
+    Column("owner_sequence", BigInteger, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("lane", String),
     Column("doc", LargeBinary, nullable=False),
-    Index("events_by_call", "call_sequence", "sequence", unique=True),
+    Index("events_by_owner", "owner_sequence", "sequence", unique=True),
 )
-"""`position` orders the whole log, `sequence` the call's own events, `lane` is where the webhook goes."""
+"""`position` orders the whole log, `sequence` the owner's own events, `lane` is where the webhook goes."""
 Index(
     "events_by_lane",
     events.c.lane,
@@ -75,16 +77,33 @@ Index(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("call_sequence", BigInteger, primary_key=True),
+    Column("owner_sequence", BigInteger, primary_key=True),
     Column("sequence", Integer, primary_key=True),
     Column("is_queued", SmallInteger, nullable=False),
+    Column("lane", String),
+    Column("due", BigInteger),
+    Column("settled", BigInteger),
     Column("doc", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What became of each event's webhook. `is_queued`: 1 until it is known."""
+"""What became of each event's webhook. `is_queued`: 1 until its first round of attempts is over. `lane` and `due`
+(milliseconds since the epoch): of the next round, while one is to come. `settled` (seconds): when it was over."""
+Index(
+    "deliveries_due",
+    deliveries.c.lane,
+    deliveries.c.due,
+    sqlite_where=text("due IS NOT NULL"),
+    postgresql_where=text("due IS NOT NULL"),
+)
+Index(
+    "deliveries_settled",
+    deliveries.c.settled,
+    sqlite_where=text("settled IS NOT NULL"),
+    postgresql_where=text("settled IS NOT NULL"),
+)
 Index(
     "deliveries_queued",
-    deliveries.c.call_sequence,
+    deliveries.c.owner_sequence,
     deliveries.c.sequence,
     sqlite_where=text("is_queued = 1"),
     postgresql_where=text("is_queued = 1"),
@@ -107,6 +126,39 @@ Index(
     postgresql_where=text("is_unfinished = 1"),
 )
 
+gathers = _resource("gathers")
+"""Those that ended: one that runs is part of its call's document."""
+
+bridges = _resource(
+    "bridges",
+    Column("account_id", String, nullable=False),
+    Column("is_in_use", SmallInteger, nullable=False),
+    Index("bridges_by_account", "account_id", "sequence"),
+)
+"""`is_in_use`: 1 while it is open and has calls."""
+Index(
+    "bridges_in_use",
+    bridges.c.sequence,
+    sqlite_where=text("is_in_use = 1"),
+    postgresql_where=text("is_in_use = 1"),
+)
+conferences = _resource(
+    "conferences",
+    Column("account_id", String, nullable=False),
+    Column("is_in_use", SmallInteger, nullable=False),
+)
+"""`is_in_use`: 1 while it has members."""
+Index(
+    "conferences_in_use",
+    conferences.c.sequence,
+    sqlite_where=text("is_in_use = 1"),
+    postgresql_where=text("is_in_use = 1"),
+)
+members = _resource(
+    "members",
+    Column("conference_sequence", BigInteger, nullable=False),
+    Index("members_by_conference", "conference_sequence", "sequence"),
+)
 accounts = _resource("accounts", Column("token", String, nullable=False, unique=True))
 applications = _resource("applications", Column("account_id", String, nullable=False))
 numbers = _resource(
@@ -126,4 +178,69 @@ user_errors = _resource(
     "user_errors",
     Column("account_id", String, nullable=False),
     Index("user_errors_by_account", "account_id", "sequence"),
+)
+keyed_requests = Table(
+    "keyed_requests",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("begun", BigInteger, nullable=False),
+    Column("doc", LargeBinary, nullable=False),
+    Index("keyed_requests_begun", "begun"),
+    sqlite_with_rowid=False,
+)
+"""`begun`: seconds since the epoch. Rows live for a day, so their random ids do no harm."""
+
+transcriptions = _resource(
+    "transcriptions",
+    Column("recording_id", String, nullable=False),
+    Column("call_id", String, nullable=False),
+    Column("is_unfinished", SmallInteger, nullable=False),
+    Index("transcriptions_by_recording", "recording_id", "sequence"),
+    Index("transcriptions_by_call", "call_id", "sequence"),
+)
+Index(
+    "transcriptions_unfinished",
+    transcriptions.c.sequence,
+    sqlite_where=text("is_unfinished = 1"),
+    postgresql_where=text("is_unfinished = 1"),
+)
+media_files = _resource(
+    "media_files",
+    Column("account_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Index("media_files_by_name", "account_id", "name", unique=True),
+)
+stock = _resource(
+    "stock",
+    Column("kind", String, nullable=False),
+    Column("area_code", String),
+    Column("region", String),
+    Column("zip_code", String),
+)
+"""Numbers for order; the id is the number."""
+domains = _resource(
+    "domains",
+    Column("account_id", String, nullable=False),
+    Column("host", String, nullable=False, unique=True),
+)
+"""`host`: the realm in lower case."""
+endpoints = _resource(
+    "endpoints",
+    Column("domain_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Index("endpoints_by_name", "domain_id", "name", unique=True),
+)
+bindings = _resource(
+    "bindings",
+    Column("endpoint_id", String, nullable=False),
+    Index("bindings_by_endpoint", "endpoint_id"),
+)
+caller_names = _resource("caller_names")
+"""The id is the number."""
+charges = _resource(
+    "charges",
+    Column("account_id", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("number", String),
+    Index("charges_by_account", "account_id", "sequence"),
 )

@@ -10,15 +10,31 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from trebuchet.base.errors import LocalError
-from trebuchet.base.ids import AccountId, ApplicationId, CallId, EventId, RecordingId, UserErrorId
+from trebuchet.base.ids import (
+    AccountId,
+    ApplicationId,
+    BridgeId,
+    CallId,
+    ConferenceId,
+    EventId,
+    GatherId,
+    OwnerId,
+    RecordingId,
+    UserErrorId,
+)
 from trebuchet.calls.interfaces import LogUnavailable
 from trebuchet.model.account import Account
+from trebuchet.model.bridge import Bridge
 from trebuchet.model.call import Call
+from trebuchet.model.conference import Conference, Member
 from trebuchet.model.delivery import Delivery
 from trebuchet.model.event import LoggedEvent
+from trebuchet.model.gather import Gather
+from trebuchet.model.keyed_request import KeyedRequest
 from trebuchet.model.recording import Recording
 from trebuchet.model.user_error import UserError
 from trebuchet.store import queries
@@ -26,18 +42,29 @@ from trebuchet.store.checkpoint import Checkpointer
 from trebuchet.store.codec import (
     decode_account,
     decode_application,
+    decode_binding,
+    decode_bridge,
     decode_call,
+    decode_conference,
     decode_delivery,
+    decode_domain,
+    decode_endpoint,
     decode_event,
+    decode_gather,
+    decode_keyed_request,
+    decode_member,
     decode_number,
     decode_recording,
     decode_user_error,
 )
-from trebuchet.store.interface import Batch, CallFilter, Page
+from trebuchet.store.interface import Batch, CallFilter, Outdated, Page
+from trebuchet.store.library_sqlite import LibraryReads
 from trebuchet.store.migrate import upgrade_sqlite
+from trebuchet.store.phone_interface import PhoneChanges
+from trebuchet.store.phone_registry import PhoneReads
 from trebuchet.store.reader import Readers
 from trebuchet.store.registry import RegistryReads
-from trebuchet.store.rows import Rows, make_rows
+from trebuchet.store.rows import Rows, from_ms, make_rows, to_ms
 from trebuchet.store.statements import select_all, select_by
 from trebuchet.store.writer import Job, Outcome, Writer
 
@@ -66,7 +93,7 @@ def _connect_plainly(uri: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
 
 
-class SqliteStore(RegistryReads):
+class SqliteStore(PhoneReads, RegistryReads, LibraryReads):
     """Implements `store.interface.Store`. Made by `open`; belongs to the event loop it was opened on."""
 
     def __init__(self, path: Path, connect: Connect) -> None:
@@ -130,7 +157,8 @@ class SqliteStore(RegistryReads):
 
     async def delete_application(self, application_id: ApplicationId) -> None:
         freed = [replace(n, application_id=None) for n in self._registry.numbers_of_application(application_id)]
-        batch = Batch(numbers=tuple(freed))
+        unbound = [replace(e, application_id=None) for e in self.phones.endpoints_of_application(application_id)]
+        batch = Batch(numbers=tuple(freed), phones=PhoneChanges(endpoints=tuple(unbound)))
         rows = make_rows(batch)
         rows.removed_applications = (application_id,)
         await self._submit(batch, rows, removed=application_id)
@@ -177,6 +205,7 @@ class SqliteStore(RegistryReads):
             if len(self._open_calls) > MAX_OPEN_CALLS:
                 del self._open_calls[next(iter(self._open_calls))]
         self._registry.apply(ticket.batch)
+        self.phones.apply(ticket.batch.phones)
         if ticket.removed is not None:
             self._registry.remove_application(ticket.removed)
 
@@ -204,16 +233,16 @@ class SqliteStore(RegistryReads):
     async def open_calls(self) -> list[Call]:
         return [decode_call(doc) for doc in await self._readers.fetch(queries.open_calls.text)]
 
-    async def events(self, call_id: CallId) -> list[LoggedEvent]:
-        query = queries.events_of_call
-        return [decode_event(doc) for doc in await self._readers.fetch(query.text, query.bind(call_id=call_id))]
+    async def events(self, owner_id: OwnerId) -> list[LoggedEvent]:
+        query = queries.events_of_owner
+        return [decode_event(doc) for doc in await self._readers.fetch(query.text, query.bind(owner_id=owner_id))]
 
-    async def event(self, call_id: CallId, event_id: EventId) -> LoggedEvent | None:
-        return next((event for event in await self.events(call_id) if event.id == event_id), None)
+    async def event(self, owner_id: OwnerId, event_id: EventId) -> LoggedEvent | None:
+        return next((event for event in await self.events(owner_id) if event.id == event_id), None)
 
     async def events_after(self, event: LoggedEvent, lane: str, limit: int) -> list[LoggedEvent]:
         query = queries.events_after
-        values = query.bind(lane=lane, call_id=event.call_id, sequence=event.sequence, rows=limit)
+        values = query.bind(lane=lane, owner_id=event.owner_id, sequence=event.sequence, rows=limit)
         return [decode_event(doc) for doc in await self._readers.fetch(query.text, values)]
 
     async def queued_events(self, after: LoggedEvent | None, limit: int) -> list[LoggedEvent]:
@@ -221,12 +250,47 @@ class SqliteStore(RegistryReads):
             text, values = queries.queued_events.text, queries.queued_events.bind(rows=limit)
         else:
             query = queries.queued_events_after
-            text, values = query.text, query.bind(call_id=after.call_id, sequence=after.sequence, rows=limit)
+            text, values = query.text, query.bind(owner_id=after.owner_id, sequence=after.sequence, rows=limit)
         return [decode_event(doc) for doc in await self._readers.fetch(text, values)]
 
-    async def deliveries(self, call_id: CallId) -> list[Delivery]:
-        query = queries.deliveries_of_call
-        return [decode_delivery(doc) for doc in await self._readers.fetch(query.text, query.bind(call_id=call_id))]
+    async def log_position(self) -> int:
+        ((position,),) = await self._readers.fetch_rows(queries.log_position.text, queries.log_position.bind())
+        return int(position)
+
+    async def log_after(self, position: int, limit: int) -> list[tuple[int, LoggedEvent]]:
+        query = queries.log_after
+        rows = await self._readers.fetch_rows(query.text, query.bind(after=position, rows=limit))
+        return [(place, decode_event(doc)) for place, doc in rows]
+
+    async def deliveries(self, owner_id: OwnerId) -> list[Delivery]:
+        query = queries.deliveries_of_owner
+        return [decode_delivery(doc) for doc in await self._readers.fetch(query.text, query.bind(owner_id=owner_id))]
+
+    async def waiting_lanes(self) -> list[tuple[str, datetime]]:
+        rows = await self._readers.fetch_rows(queries.waiting_lanes.text)
+        return [(lane, from_ms(due)) for lane, due in rows]
+
+    async def due_deliveries(self, lane: str, until: datetime, limit: int) -> list[tuple[Delivery, LoggedEvent]]:
+        query = queries.due_deliveries
+        rows = await self._readers.fetch_rows(query.text, query.bind(lane=lane, until=to_ms(until), rows=limit))
+        return [(decode_delivery(delivery), decode_event(event)) for delivery, event in rows]
+
+    async def next_due(self, lane: str) -> datetime | None:
+        query = queries.next_due
+        ((due,),) = await self._readers.fetch_rows(query.text, query.bind(lane=lane))
+        return None if due is None else from_ms(due)
+
+    async def has_outdated(self, outdated: Outdated) -> bool:
+        query = queries.outdated
+        values = query.bind(
+            keys_before=int(outdated.keys_before.timestamp()),
+            deliveries_before=int(outdated.deliveries_before.timestamp()),
+        )
+        return bool(await self._readers.fetch_rows(query.text, values))
+
+    async def keyed_request(self, request_id: str) -> KeyedRequest | None:
+        docs = await self._fetch_by("keyed_requests", "id", request_id)
+        return decode_keyed_request(docs[0]) if docs else None
 
     async def recording(self, recording_id: RecordingId) -> Recording | None:
         docs = await self._fetch_by("recordings", "id", recording_id)
@@ -248,6 +312,34 @@ class SqliteStore(RegistryReads):
 
     async def unfinished_recordings(self) -> list[Recording]:
         return [decode_recording(doc) for doc in await self._readers.fetch(queries.unfinished_recordings.text)]
+
+    async def gather(self, gather_id: GatherId) -> Gather | None:
+        docs = await self._fetch_by("gathers", "id", gather_id)
+        return decode_gather(docs[0]) if docs else None
+
+    async def bridge(self, bridge_id: BridgeId) -> Bridge | None:
+        docs = await self._fetch_by("bridges", "id", bridge_id)
+        return decode_bridge(docs[0]) if docs else None
+
+    async def bridges(self, account_id: AccountId, page: Page) -> list[Bridge]:
+        query = queries.bridges_of_account
+        values = query.bind(account_id=account_id, **queries.bind_page(page))
+        return [decode_bridge(doc) for doc in await self._readers.fetch(query.text, values)]
+
+    async def bridges_in_use(self) -> list[Bridge]:
+        return [decode_bridge(doc) for doc in await self._readers.fetch(queries.bridges_in_use.text)]
+
+    async def conference(self, conference_id: ConferenceId) -> Conference | None:
+        docs = await self._fetch_by("conferences", "id", conference_id)
+        return decode_conference(docs[0]) if docs else None
+
+    async def conferences_in_use(self) -> list[Conference]:
+        return [decode_conference(doc) for doc in await self._readers.fetch(queries.conferences_in_use.text)]
+
+    async def members(self, conference_id: ConferenceId) -> list[Member]:
+        query = queries.members_of_conference
+        docs = await self._readers.fetch(query.text, query.bind(conference_id=conference_id))
+        return [decode_member(doc) for doc in docs]
 
     async def user_error(self, error_id: UserErrorId) -> UserError | None:
         docs = await self._fetch_by("user_errors", "id", error_id)
@@ -271,6 +363,14 @@ class SqliteStore(RegistryReads):
                 accounts=tuple(map(decode_account, await fetch(select_all("accounts").text))),
                 applications=tuple(map(decode_application, await fetch(select_all("applications").text))),
                 numbers=tuple(map(decode_number, await fetch(select_all("numbers").text))),
+            )
+        )
+
+        self.phones.apply(
+            PhoneChanges(
+                domains=tuple(map(decode_domain, await fetch(select_all("domains").text))),
+                endpoints=tuple(map(decode_endpoint, await fetch(select_all("endpoints").text))),
+                bindings=tuple(map(decode_binding, await fetch(select_all("bindings").text))),
             )
         )
 

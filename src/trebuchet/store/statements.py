@@ -4,13 +4,27 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, select
+from sqlalchemy import ColumnElement, Executable, bindparam, func, select, text, tuple_
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import ScalarSelect
 
-from trebuchet.store.schema import accounts, applications, calls, deliveries, events, numbers, recordings, user_errors
+from trebuchet.store.schema import (
+    accounts,
+    applications,
+    bridges,
+    calls,
+    conferences,
+    deliveries,
+    events,
+    gathers,
+    keyed_requests,
+    members,
+    numbers,
+    recordings,
+    user_errors,
+)
 
 Row = tuple[Any, ...]
 """Values in the order of the table's columns, without the one that counts up by itself."""
@@ -79,44 +93,85 @@ class RowInsert:
         return str(compiled)
 
 
-def _plain(*columns: str) -> Callable[[str], dict[str, Any]]:
+def plain(*columns: str) -> Callable[[str], dict[str, Any]]:
+    """Parameters that go into the columns as they are."""
     return lambda suffix: {name: bindparam(name + suffix) for name in columns}
 
 
-def _call_sequence(suffix: str) -> ScalarSelect[Any]:
-    return select(calls.c.sequence).where(calls.c.id == bindparam("call_id" + suffix)).scalar_subquery()
+def _sequence_of(table: Any, key: str) -> ScalarSelect[Any]:
+    return select(table.c.sequence).where(table.c.id == bindparam(key)).scalar_subquery()
+
+
+def owner_sequence(key: str) -> ColumnElement[int]:
+    """The number under which an owner's events are kept; `key` names the parameter with its id. Calls are looked up
+    first and nearly always found there."""
+    return func.coalesce(_sequence_of(calls, key), -_sequence_of(conferences, key))
 
 
 def _of_call(*columns: str) -> Callable[[str], dict[str, Any]]:
     """Where the table has the call's sequence, the parameter is the call's id."""
-    plain = _plain(*columns)
-    return lambda suffix: {"call_sequence": _call_sequence(suffix)} | plain(suffix)
+    own = plain(*columns)
+    return lambda suffix: {"call_sequence": _sequence_of(calls, "call_id" + suffix)} | own(suffix)
+
+
+def _of_owner(*columns: str) -> Callable[[str], dict[str, Any]]:
+    own = plain(*columns)
+    return lambda suffix: {"owner_sequence": owner_sequence("owner_id" + suffix)} | own(suffix)
+
+
+def _of_conference(*columns: str) -> Callable[[str], dict[str, Any]]:
+    own = plain(*columns)
+    return lambda suffix: {"conference_sequence": _sequence_of(conferences, "conference_id" + suffix)} | own(suffix)
 
 
 insert_calls = RowInsert(
-    _plain("id", "account_id", "from_party", "to_party", "bridge_id", "conference_id", "is_open", "doc"),
+    plain("id", "account_id", "from_party", "to_party", "bridge_id", "conference_id", "is_open", "doc"),
     calls,
     updated=("bridge_id", "conference_id", "is_open", "doc"),
 )
-insert_events = RowInsert(_of_call("sequence", "lane", "doc"), events)
+insert_events = RowInsert(_of_owner("sequence", "lane", "doc"), events)
 insert_deliveries = RowInsert(
-    _of_call("sequence", "is_queued", "doc"),
+    _of_owner("sequence", "is_queued", "lane", "due", "settled", "doc"),
     deliveries,
-    updated=("is_queued", "doc"),
-    key=("call_sequence", "sequence"),
+    updated=("is_queued", "lane", "due", "settled", "doc"),
+    key=("owner_sequence", "sequence"),
 )
 insert_recordings = RowInsert(
     _of_call("id", "account_id", "media_name", "is_unfinished", "doc"),
     recordings,
     updated=("is_unfinished", "doc"),
 )
-insert_accounts = RowInsert(_plain("id", "token", "doc"), accounts, updated=("token", "doc"))
-insert_applications = RowInsert(_plain("id", "account_id", "doc"), applications, updated=("doc",))
+insert_gathers = RowInsert(plain("id", "doc"), gathers, updated=("doc",))
+insert_bridges = RowInsert(plain("id", "account_id", "is_in_use", "doc"), bridges, updated=("is_in_use", "doc"))
+insert_conferences = RowInsert(plain("id", "account_id", "is_in_use", "doc"), conferences, updated=("is_in_use", "doc"))
+insert_members = RowInsert(_of_conference("id", "doc"), members, updated=("doc",))
+insert_accounts = RowInsert(plain("id", "token", "doc"), accounts, updated=("token", "doc"))
+insert_applications = RowInsert(plain("id", "account_id", "doc"), applications, updated=("doc",))
 insert_numbers = RowInsert(
-    _plain("id", "account_id", "number", "is_enabled", "doc"), numbers, updated=("number", "is_enabled", "doc")
+    plain("id", "account_id", "number", "is_enabled", "doc"), numbers, updated=("number", "is_enabled", "doc")
 )
-insert_user_errors = RowInsert(_plain("id", "account_id", "doc"), user_errors)
+insert_user_errors = RowInsert(plain("id", "account_id", "doc"), user_errors)
 
+insert_keyed_requests = RowInsert(plain("id", "begun", "doc"), keyed_requests, updated=("begun", "doc"))
+
+delete_keyed_request = Statement(keyed_requests.delete().where(keyed_requests.c.id == bindparam("key")))
+purge_keyed_requests = Statement(
+    keyed_requests.delete().where(
+        keyed_requests.c.id.in_(
+            select(keyed_requests.c.id).where(keyed_requests.c.begun < bindparam("before")).limit(bindparam("rows"))
+        )
+    )
+)
+_delivery_key = tuple_(deliveries.c.owner_sequence, deliveries.c.sequence)
+purge_deliveries = Statement(
+    deliveries.delete().where(
+        _delivery_key.in_(
+            select(deliveries.c.owner_sequence, deliveries.c.sequence)
+            .where(text("settled IS NOT NULL"), deliveries.c.settled < bindparam("before"))
+            .limit(bindparam("rows"))
+        )
+    )
+)
 delete_application = Statement(applications.delete().where(applications.c.id == bindparam("key")))
 trim_user_errors = Statement(
     user_errors.delete().where(
