@@ -29,8 +29,12 @@ def make_user_error(event: LoggedEvent, failed: Attempt, ids: Ids, clock: Clock)
         category=CATEGORY,
         code=code,
         message=message,
-        details=(("callId", event.call_id), *_measurements(failed), *_addressee(event, failed), *_limit(event, failed)),
+        details=(_owner(event), *_measurements(failed), *_addressee(event, failed), *_limit(event, failed)),
     )
+
+
+def _owner(event: LoggedEvent) -> tuple[str, str]:
+    return (f"{event.owner_kind}Id", event.owner_id)
 
 
 def _addressee(event: LoggedEvent, failed: Attempt) -> Details:

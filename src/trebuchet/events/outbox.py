@@ -6,18 +6,19 @@ under the same id.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from trebuchet.base.clock import Clock
 from trebuchet.base.errors import TrebuchetError
-from trebuchet.base.ids import CallId
-from trebuchet.events.webhook import Attempt, Verdict
+from trebuchet.base.ids import OwnerId
+from trebuchet.base.rand import Rand, SystemRand
+from trebuchet.events.retries import RetryRules, after_round
+from trebuchet.events.webhook import Attempt
 from trebuchet.fetch.url import strip_credentials
-from trebuchet.model.delivery import Delivery, DeliveryAttempt, DeliveryState
+from trebuchet.model.delivery import Delivery, DeliveryAttempt
 from trebuchet.model.event import LoggedEvent
 from trebuchet.store.interface import Batch, Store, queued_delivery
 
@@ -35,24 +36,45 @@ _logger = structlog.get_logger()
 class Outbox:
     """Belongs to one event loop."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, rules: RetryRules | None = None, rand: Rand | None = None) -> None:
+        """Without `rules` nothing is retried."""
+        self.rules = rules or RetryRules(for_s=0)
+        self._rand = rand or SystemRand()
         self._store, self._clock = store, clock
-        self._gathered: dict[tuple[CallId, int], Delivery] = {}
+        self._gathered: dict[tuple[OwnerId, int], Delivery] = {}
         self._writing: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+        self.on_waiting: Callable[[str, datetime], None] = _ignore
+        """Told of every delivery that waits for another round, by its server, once that is stored."""
 
-    def note_round(self, event: LoggedEvent, made: Sequence[Attempt]) -> None:
-        """A round of attempts (one for each URL, until one acknowledged) is over. Returns at once."""
-        begun = queued_delivery(event)
-        if begun is None or not made or len(self._gathered) >= MAX_GATHERED:
+    def note_round(self, event: LoggedEvent, made: Sequence[Attempt], before: Delivery | None = None) -> Delivery:
+        """A round of attempts (one for each URL, until one acknowledged) is over; `before`: the delivery as it was,
+        if this was not its first. Returns at once, with what has become of it."""
+        if before is None:
+            before = queued_delivery(event)
+        assert before is not None and made
+        now = self._clock.utc()
+        after = after_round(before, _describe(made, now), now, self.rules, self._rand)
+        self.note(after)
+        return after
+
+    def note(self, delivery: Delivery) -> None:
+        """Write it down soon. Returns at once."""
+        if len(self._gathered) >= MAX_GATHERED:
             return
-        is_delivered = made[-1].verdict is Verdict.ACKNOWLEDGED
-        self._gathered[event.call_id, event.sequence] = replace(
-            begun,
-            state=DeliveryState.DELIVERED if is_delivered else DeliveryState.FAILED,
-            attempts=tuple(_describe(made, self._clock.utc())),
-        )
+        self._gathered[delivery.owner_id, delivery.sequence] = delivery
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write_soon())
+
+    async def store_now(self, delivery: Delivery) -> None:
+        """Raises `LogUnavailable`."""
+        async with self._turn:
+            self._gathered.pop((delivery.owner_id, delivery.sequence), None)
+            await self._store.write(Batch(deliveries=(delivery,)))
+
+    async def flush(self) -> bool:
+        """Write what is noted so far; whether it is stored."""
+        return await self._write()
 
     async def close(self) -> None:
         """Write what is left, once."""
@@ -70,18 +92,26 @@ class Outbox:
 
     async def _write(self) -> bool:
         """Whether all is written; if not, it is kept for the next time."""
-        taken, self._gathered = self._gathered, {}
-        try:
-            if taken:
-                await self._store.write(Batch(deliveries=tuple(taken.values())))
-        except TrebuchetError as failure:
-            _logger.warning("outcomes of deliveries not stored", count=len(taken), reason=failure.code)
-            self._gathered = taken | self._gathered
-            return False
-        except asyncio.CancelledError:
-            self._gathered = taken | self._gathered
-            raise
+        async with self._turn:
+            taken, self._gathered = self._gathered, {}
+            try:
+                if taken:
+                    await self._store.write(Batch(deliveries=tuple(taken.values())))
+            except TrebuchetError as failure:
+                _logger.warning("outcomes of deliveries not stored", count=len(taken), reason=failure.code)
+                self._gathered = taken | self._gathered
+                return False
+            except asyncio.CancelledError:
+                self._gathered = taken | self._gathered
+                raise
+        for delivery in taken.values():
+            if delivery.due_at is not None:
+                self.on_waiting(delivery.server, delivery.due_at)
         return True
+
+
+def _ignore(_: str, __: datetime) -> None:
+    """Nobody listens yet."""
 
 
 def _describe(made: Sequence[Attempt], end: datetime) -> list[DeliveryAttempt]:

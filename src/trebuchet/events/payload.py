@@ -9,7 +9,7 @@ from typing import Any, assert_never
 import msgspec
 
 from trebuchet.base.values import frozen
-from trebuchet.model.call import Call, Direction, Diversion
+from trebuchet.model.call import Call, Direction, Diversion, WebhookTarget
 from trebuchet.model.cause import Cause
 from trebuchet.model.event import (
     Answered,
@@ -18,14 +18,21 @@ from trebuchet.model.event import (
     DigitPressed,
     Ended,
     Fact,
+    GatherFinished,
     LoggedEvent,
     PlaybackChanged,
     RecordingFinished,
     RingTimedOut,
+    TranscriptionFinished,
     TransferChanged,
+    TransferEnded,
 )
+from trebuchet.model.gather import GatherReason
+from trebuchet.model.transcription import Transcription, TranscriptionState
 
 INCOMING_CALL = "incomingcall"
+ANSWER = "answer"
+RECORDING = "recording"
 
 WIRE_CAUSES: dict[Cause, str] = {
     Cause.HANGUP: "NORMAL_CLEARING",
@@ -46,6 +53,20 @@ WIRE_CAUSES: dict[Cause, str] = {
 }
 """Total: every cause has a documented value."""
 
+WIRE_GATHER_REASONS: dict[GatherReason, str] = {
+    GatherReason.MAX_DIGITS: "max-digits",
+    GatherReason.TERMINATING_DIGIT: "terminating-digit",
+    GatherReason.TIMEOUT: "inter-digit-timeout",
+    GatherReason.CALL_ENDED: "hung-up",
+    GatherReason.CANCELLED: "cancelled",
+}
+
+TRANSCRIPTION_STATES: dict[TranscriptionState, str] = {
+    TranscriptionState.TRANSCRIBING: "transcribing",
+    TranscriptionState.COMPLETED: "completed",
+    TranscriptionState.ERROR: "error",
+}
+
 _encode = msgspec.json.Encoder().encode
 
 Body = dict[str, Any]
@@ -60,6 +81,8 @@ class Description:
     data: str | None = None
     payload: bytes | None = None
     """`None`: the log alone is told."""
+    target: WebhookTarget | None = None
+    """Where the webhook goes instead of the owner's own target."""
 
 
 def describe(fact: Fact, call: Call, at: datetime, base_url: str) -> Description:
@@ -71,7 +94,32 @@ def describe(fact: Fact, call: Call, at: datetime, base_url: str) -> Description
             return Description("transfer", phase)
         case _:
             body, data = _make_body(fact, call, at, base_url)
-            return Description(body["eventType"], data, _encode(body))
+            return Description(body["eventType"], data, None if _is_log_only(fact) else _encode(body), _target(fact))
+
+
+def _is_log_only(fact: Fact) -> bool:
+    return isinstance(fact, DigitPressed | PlaybackChanged | GatherFinished | RecordingFinished) and fact.is_silent
+
+
+def _target(fact: Fact) -> WebhookTarget | None:
+    """Where the webhook goes instead of the call's own target."""
+    if isinstance(fact, TranscriptionFinished):
+        return fact.transcription.webhook
+    return fact.webhook if isinstance(fact, RecordingFinished | TransferEnded) else None
+
+
+def describe_gather_of_script(fact: GatherFinished, call: Call, at: datetime, base_url: str) -> bytes:
+    """The `gather` event of a document's verb: it also says which key ended it."""
+    body = _gather_body(fact, call, format_time(at), base_url)
+    _put(body, "terminatingDigit", fact.terminator)
+    return _encode(body)
+
+
+def describe_redirect(call: Call, base_url: str) -> bytes:
+    """The `redirect` event of a document's verb."""
+    body = _parties("redirect", call, base_url, "active")
+    del body["callUri"]
+    return _encode(body)
 
 
 def format_time(at: datetime) -> str:
@@ -85,7 +133,16 @@ def is_incoming_call(event: LoggedEvent) -> bool:
 
 
 def _make_body(
-    fact: Arrived | Answered | RingTimedOut | Ended | DigitPressed | RecordingFinished | PlaybackChanged,
+    fact: Arrived
+    | Answered
+    | RingTimedOut
+    | Ended
+    | DigitPressed
+    | RecordingFinished
+    | TranscriptionFinished
+    | PlaybackChanged
+    | GatherFinished
+    | TransferEnded,
     call: Call,
     at: datetime,
     base_url: str,
@@ -96,7 +153,7 @@ def _make_body(
         case Arrived():
             return _with_caller(_parties(INCOMING_CALL, call, base_url, "active"), call, time, is_arrival=True), None
         case Answered():
-            return _with_caller(_parties("answer", call, base_url, "active"), call, time, is_arrival=False), None
+            return _with_caller(_parties(ANSWER, call, base_url, "active"), call, time, is_arrival=False), None
         case RingTimedOut():
             return _close(_parties("timeout", call, base_url), call.tag, time), None
         case Ended(cause=cause):
@@ -107,8 +164,17 @@ def _make_body(
             return _close(body, call.tag, time), digit
         case RecordingFinished():
             return _recording_body(fact, call, base_url), "complete" if fact.is_complete else "error"
+        case TranscriptionFinished(transcription):
+            state = TRANSCRIPTION_STATES[transcription.state]
+            return _transcription_body(transcription, call, state, base_url), state
         case PlaybackChanged():
             return _playback_body(fact, call, time, base_url), "start" if fact.is_started else "done"
+        case GatherFinished():
+            return _gather_body(fact, call, time, base_url), fact.digits
+        case TransferEnded():
+            body = _head("transferComplete", call, base_url)
+            body |= {"from": fact.from_, "to": fact.to, "callState": "active"}
+            return _close(body, fact.tag, time), None
         case _:
             assert_never(fact)
 
@@ -188,9 +254,40 @@ def _recording_body(fact: RecordingFinished, call: Call, base_url: str) -> Body:
     return body
 
 
+def _transcription_body(transcription: Transcription, call: Call, state: str, base_url: str) -> Body:
+    user_url = f"{base_url}/v1/users/{call.account_id}"
+    recording_url = f"{user_url}/recordings/{transcription.recording_id}"
+    body: Body = {
+        "eventType": "transcription",
+        "transcriptionId": transcription.id,
+        "recordingId": transcription.recording_id,
+        "state": state,
+        "status": state,
+        "transcriptionUri": f"{recording_url}/transcriptions/{transcription.id}",
+    }
+    if transcription.state is TranscriptionState.COMPLETED:
+        body |= {
+            "text": transcription.excerpt,
+            "textSize": transcription.text_chars,
+            "textUrl": f"{user_url}/media/{transcription.id}",
+        }
+    _put(body, "tag", call.tag)
+    return body
+
+
 def _playback_body(fact: PlaybackChanged, call: Call, time: str, base_url: str) -> Body:
     body = _head("speak" if fact.is_speech else "playback", call, base_url)
     body["status"] = "started" if fact.is_started else "done"
     if fact.is_speech:
         body["state"] = "PLAYBACK_START" if fact.is_started else "PLAYBACK_STOP"
+    return _close(body, fact.tag, time)
+
+
+def _gather_body(fact: GatherFinished, call: Call, time: str, base_url: str) -> Body:
+    body = _head("gather", call, base_url) | {
+        "gatherId": fact.gather_id,
+        "state": "completed",
+        "reason": WIRE_GATHER_REASONS[fact.reason],
+        "digits": fact.digits,
+    }
     return _close(body, fact.tag, time)

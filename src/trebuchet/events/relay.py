@@ -1,7 +1,7 @@
 """Delivers the log's events to the customers' web servers.
 
-- The requests of one call start in the order of its events, each as soon as the one before has left; nobody waits for
-  a response.
+- The requests of one call (or conference) start in the order of its events, each as soon as the one before has left;
+  nobody waits for a response.
 - Web servers do not know of each other: each has its lane (`lanes`), and a slow one uses up its own share.
 - Nothing here grows without bound: what does not fit waits in the log.
 """
@@ -14,10 +14,11 @@ from typing import Any, Protocol
 import structlog
 
 from trebuchet.base.clock import Clock
-from trebuchet.base.ids import CallId, Ids
+from trebuchet.base.ids import Ids, OwnerId
 from trebuchet.calls.interfaces import LogUnavailable
 from trebuchet.events.failures import make_user_error
 from trebuchet.events.lanes import PIECE, Lane, RelayLimits
+from trebuchet.events.signing import Sign, leave_unsigned
 from trebuchet.events.webhook import Attempt, Verdict, attempt
 from trebuchet.fetch.client import GuardedClient
 from trebuchet.model.event import LoggedEvent
@@ -54,17 +55,19 @@ class Relay:
         ids: Ids,
         clock: Clock,
         limits: RelayLimits | None = None,
+        sign: Sign = leave_unsigned,
     ) -> None:
         self._client = client
         self._log = log
         self._ids = ids
         self._clock = clock
         self._limits = limits or RelayLimits()
+        self._sign = sign
         self._lanes: dict[str, Lane] = {}
         self._resting: dict[str, Lane] = {}
         self._starved: deque[Lane] = deque()
         self._in_flight = 0
-        self._unsent: dict[CallId, asyncio.Future[None]] = {}
+        self._unsent: dict[OwnerId, asyncio.Future[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self._is_resuming = False
@@ -74,7 +77,7 @@ class Relay:
         """Takes the entries for the customer's error list; the event log puts itself here."""
         self.on_undeliverable: Callable[[LoggedEvent], None] = _ignore
         """Told of every event that neither URL acknowledged; the composition root connects call control here."""
-        self.on_round: Callable[[LoggedEvent, Sequence[Attempt]], None] = _forget
+        self.on_round: Callable[[LoggedEvent, Sequence[Attempt]], object] = _forget
         """Told of the attempts of every event, when they are over; the outbox is connected here."""
 
     def deliver(self, event: LoggedEvent) -> None:
@@ -173,8 +176,8 @@ class Relay:
         lane.in_flight += 1
         self._in_flight += 1
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        previous = self._unsent.get(event.call_id)
-        self._unsent[event.call_id] = sent
+        previous = self._unsent.get(event.owner_id)
+        self._unsent[event.owner_id] = sent
         self._spawn(self._run(lane, event, previous, sent))
 
     async def _run(
@@ -185,7 +188,7 @@ class Relay:
                 await asyncio.wait((previous,), timeout=self._limits.order_wait_s)
             await self._deliver_once(event, sent)
         except Exception:
-            _logger.exception("webhook delivery failed", call_id=event.call_id, webhook_event=event.name)
+            _logger.exception("webhook delivery failed", owner_id=event.owner_id, webhook_event=event.name)
         finally:
             self._mark_sent(event, sent)
             lane.in_flight -= 1
@@ -203,25 +206,25 @@ class Relay:
     def _mark_sent(self, event: LoggedEvent, sent: asyncio.Future[None]) -> None:
         if not sent.done():
             sent.set_result(None)
-        if self._unsent.get(event.call_id) is sent:
-            del self._unsent[event.call_id]
+        if self._unsent.get(event.owner_id) is sent:
+            del self._unsent[event.owner_id]
 
     # --- policy: each URL once ---
 
     async def _deliver_once(self, event: LoggedEvent, sent: asyncio.Future[None]) -> None:
         assert event.target is not None
-        made = await attempt(self._client, event, event.target.url, lambda: self._mark_sent(event, sent))
+        made = await attempt(self._client, event, event.target.url, lambda: self._mark_sent(event, sent), self._sign)
         self._mark_sent(event, sent)
         attempts = [made]
         if not self._judge(event, made) and event.target.fallback_url is not None:
-            made = await attempt(self._client, event, event.target.fallback_url)
+            made = await attempt(self._client, event, event.target.fallback_url, sign=self._sign)
             self._judge(event, made)
             attempts.append(made)
         self.on_round(event, attempts)
         if made.verdict is Verdict.ACKNOWLEDGED:
             return
         _logger.info(
-            "webhook undeliverable", call_id=event.call_id, webhook_event=event.name, verdict=made.verdict.value
+            "webhook undeliverable", owner_id=event.owner_id, webhook_event=event.name, verdict=made.verdict.value
         )
         self.on_undeliverable(event)
 

@@ -10,7 +10,9 @@ import msgspec
 
 from trebuchet import __version__
 from trebuchet.base.values import frozen_keywords
+from trebuchet.events.signing import Sign, leave_unsigned
 from trebuchet.fetch.client import Answer, FetchError, FetchTimeout, GuardedClient
+from trebuchet.fetch.url import parse_url
 from trebuchet.model.application import DEFAULT_WEBHOOK_TIMEOUT_MS
 from trebuchet.model.call import HttpMethod, WebhookTarget
 from trebuchet.model.event import LoggedEvent
@@ -19,6 +21,8 @@ USER_AGENT = f"BandwidthAPI/v1 (Trebuchet {__version__})"
 """Applications recognise the platform by its first part."""
 MAX_ANSWER_BYTES = 64 * 1024
 """An application's answer: ignored in the POST form, instructions of a few kB in the GET form."""
+MAX_ATTEMPT_MS = 60_000
+"""No web server is waited for any longer, whoever asks for it."""
 
 _POST_HEADERS = {"Content-Type": "application/json; charset=utf-8", "User-Agent": USER_AGENT}
 _GET_HEADERS = {"User-Agent": USER_AGENT}
@@ -54,13 +58,26 @@ class Attempt:
 
 
 def timeout_of(target: WebhookTarget) -> int:
-    """Milliseconds for one attempt, at most the API's limit."""
+    """Milliseconds for one attempt; the API has its own, lower limit."""
     asked = target.timeout_ms
-    return DEFAULT_WEBHOOK_TIMEOUT_MS if asked is None else max(1, min(asked, DEFAULT_WEBHOOK_TIMEOUT_MS))
+    return DEFAULT_WEBHOOK_TIMEOUT_MS if asked is None else max(1, min(asked, MAX_ATTEMPT_MS))
+
+
+async def make_round(client: GuardedClient, event: LoggedEvent, sign: Sign) -> list[Attempt]:
+    """Each of the event's URLs once, until one acknowledges. Never raises but for cancellation."""
+    assert event.target is not None
+    made = [await attempt(client, event, event.target.url, sign=sign)]
+    if made[0].verdict is not Verdict.ACKNOWLEDGED and event.target.fallback_url is not None:
+        made.append(await attempt(client, event, event.target.fallback_url, sign=sign))
+    return made
 
 
 async def attempt(
-    client: GuardedClient, event: LoggedEvent, url: str, on_sent: Callable[[], None] | None = None
+    client: GuardedClient,
+    event: LoggedEvent,
+    url: str,
+    on_sent: Callable[[], None] | None = None,
+    sign: Sign = leave_unsigned,
 ) -> Attempt:
     """Deliver the event, which has a target and a payload, to `url` in the target's form and time.
     Never raises but for cancellation. `on_sent` is called when the request is on its way, if it ever is."""
@@ -76,7 +93,7 @@ async def attempt(
 
     answer: Answer | None = None
     try:
-        answer = await _send(client, event.target, event.payload, url, note_sent)
+        answer = await _send(client, event, url, note_sent, sign)
         verdict = Verdict.ACKNOWLEDGED if answer.status // 100 == 2 else Verdict.REFUSED
     except FetchTimeout:
         verdict = Verdict.TIMED_OUT
@@ -91,16 +108,22 @@ async def attempt(
     )
 
 
-async def _send(
-    client: GuardedClient, target: WebhookTarget, payload: bytes, url: str, on_sent: Callable[[], None]
-) -> Answer:
+async def _send(client: GuardedClient, event: LoggedEvent, url: str, on_sent: Callable[[], None], sign: Sign) -> Answer:
+    target, payload = event.target, event.payload
+    assert target is not None and payload is not None
     timeout_s = timeout_of(target) / 1000
     if target.method is HttpMethod.GET:
         query = make_query(payload)
-        return await client.request(
-            "GET", url, _GET_HEADERS, b"", timeout_s, MAX_ANSWER_BYTES, query=query, on_sent=on_sent
-        )
-    return await client.request("POST", url, _POST_HEADERS, payload, timeout_s, MAX_ANSWER_BYTES, on_sent=on_sent)
+        headers = _GET_HEADERS | dict(await sign(event, full_query(url, query).encode()))
+        return await client.request("GET", url, headers, b"", timeout_s, MAX_ANSWER_BYTES, query=query, on_sent=on_sent)
+    headers = _POST_HEADERS | dict(await sign(event, payload))
+    return await client.request("POST", url, headers, payload, timeout_s, MAX_ANSWER_BYTES, on_sent=on_sent)
+
+
+def full_query(url: str, added: str) -> str:
+    """The query as the application's server reads it: the URL's own, then ours. Raises `UrlForbidden`."""
+    _, mark, own = parse_url(url).target.partition("?")
+    return f"{own}&{added}" if mark else added
 
 
 def make_query(payload: bytes) -> str:

@@ -16,7 +16,7 @@ def make_event(number: int) -> LoggedEvent:
     return LoggedEvent(
         id=EventId(f"ce-{number}"),
         account_id=AccountId("u"),
-        call_id=CallId("c"),
+        owner_id=CallId("c"),
         sequence=number,
         at=datetime(2020, 1, 1, tzinfo=UTC),
         name="answer",

@@ -27,7 +27,7 @@ def make_event(sequence: int, url: str = "http://app.example/") -> LoggedEvent:
     return LoggedEvent(
         id=EventId(f"ce-{sequence}"),
         account_id=ME,
-        call_id=CALL,
+        owner_id=CALL,
         sequence=sequence,
         at=AT,
         name="answer",

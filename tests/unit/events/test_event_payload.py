@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, unquote
 
 import pytest
 
-from trebuchet.base.ids import AccountId, ApplicationId, CallId, RecordingId
+from trebuchet.base.ids import AccountId, ApplicationId, CallId, GatherId, RecordingId, TranscriptionId
 from trebuchet.events.payload import WIRE_CAUSES, describe, format_time
 from trebuchet.events.webhook import make_query
-from trebuchet.model.call import Call, CallState, Direction, Diversion
+from trebuchet.model.call import Call, CallState, Direction, Diversion, WebhookTarget
 from trebuchet.model.cause import Cause
 from trebuchet.model.event import (
     Answered,
@@ -20,11 +20,15 @@ from trebuchet.model.event import (
     DigitPressed,
     Ended,
     Fact,
+    GatherFinished,
     PlaybackChanged,
     RecordingFinished,
     RingTimedOut,
+    TranscriptionFinished,
     TransferChanged,
 )
+from trebuchet.model.gather import GatherReason
+from trebuchet.model.transcription import Transcription, TranscriptionState
 
 BASE = "https://api.example.test"
 OUT = Call(
@@ -202,6 +206,46 @@ def test_dtmf() -> None:
     assert payload(DigitPressed("#"), OUT, at(0, 21))["tag"] == "order-4711"
 
 
+GATHER_REASONS = {
+    GatherReason.MAX_DIGITS: "max-digits",
+    GatherReason.TERMINATING_DIGIT: "terminating-digit",
+    GatherReason.TIMEOUT: "inter-digit-timeout",
+    GatherReason.CALL_ENDED: "hung-up",
+    GatherReason.CANCELLED: "cancelled",
+}
+
+
+@pytest.mark.parametrize("reason", list(GatherReason))
+def test_gather(reason: GatherReason) -> None:
+    fact = GatherFinished(GatherId("gtr-2hvq6zkcp3xw7trm5ydbnja"), "4711", reason, "ask-order")
+    assert payload(fact, OUT, at(0, 27)) == {
+        "eventType": "gather",
+        "state": "completed",
+        "reason": GATHER_REASONS[reason],
+        "digits": "4711",
+        "callId": OUT.id,
+        "callUri": OUT_URI,
+        "gatherId": "gtr-2hvq6zkcp3xw7trm5ydbnja",
+        "tag": "ask-order",
+        "time": "2016-03-02T10:00:27Z",
+    }
+    body = payload(replace(fact, digits="", tag=None), OUT, at(0, 27))
+    assert body["digits"] == "" and "tag" not in body
+
+
+@pytest.mark.parametrize(
+    ("fact", "name", "data"),
+    [
+        (PlaybackChanged(is_speech=True, is_started=True, is_silent=True), "speak", "start"),
+        (PlaybackChanged(is_speech=False, is_started=False, is_silent=True), "playback", "done"),
+        (GatherFinished(GatherId("gtr-1"), "12", GatherReason.TIMEOUT, is_silent=True), "gather", "12"),
+    ],
+)
+def test_silent_facts_are_in_the_list_alone(fact: Fact, name: str, data: str) -> None:
+    told = describe(fact, OUT, at(0, 0), BASE)
+    assert (told.name, told.data, told.payload) == (name, data, None)
+
+
 @pytest.mark.parametrize(("is_complete", "state"), [(True, "complete"), (False, "error")])
 def test_recording(is_complete: bool, state: str) -> None:
     fact = RecordingFinished(RecordingId("rec-q4mz7xvhfb2ktdnw5ayrj3c"), is_complete, at(0, 12), at(1, 2))
@@ -228,6 +272,7 @@ def test_recording(is_complete: bool, state: str) -> None:
         (DigitPressed("*"), "dtmf", "*"),
         (PlaybackChanged(is_speech=True, is_started=True), "speak", "start"),
         (PlaybackChanged(is_speech=False, is_started=False), "playback", "done"),
+        (GatherFinished(GatherId("gtr-1"), "12", GatherReason.MAX_DIGITS), "gather", "12"),
         (TransferChanged("connected", CallId("c-x")), "transfer", "connected"),
     ],
 )
@@ -279,3 +324,35 @@ def test_the_get_form() -> None:
 
 def test_the_get_form_of_booleans() -> None:
     assert make_query(b'{"hold":true,"mute":false,"n":3}') == "hold=true&mute=false&n=3"
+
+
+@pytest.mark.parametrize("state", ["completed", "error"])
+def test_transcription(state: str) -> None:
+    """events.md 3.12, its sample; a failed one has no text."""
+    uri = f"{BASE}/v1/users/u-fiction/recordings/rec-q4mz7xvhfb2ktdnw5ayrj3c/transcriptions/t-x2kvq7mzdw5hntf3ybrc4ja"
+    made = Transcription(
+        id=TranscriptionId("t-x2kvq7mzdw5hntf3ybrc4ja"),
+        account_id=OUT.account_id,
+        call_id=OUT.id,
+        recording_id=RecordingId("rec-q4mz7xvhfb2ktdnw5ayrj3c"),
+        created_at=at(0, 0),
+        state=TranscriptionState(state),
+        excerpt="Please call me back about the invoice." if state == "completed" else None,
+        text_chars=38 if state == "completed" else None,
+        webhook=WebhookTarget(url="http://app.example.test/text"),
+    )
+    text = {
+        "text": "Please call me back about the invoice.",
+        "textSize": 38,
+        "textUrl": f"{BASE}/v1/users/u-fiction/media/t-x2kvq7mzdw5hntf3ybrc4ja",
+    }
+    assert payload(TranscriptionFinished(made), replace(OUT, tag=None), at(1, 0)) == {
+        "eventType": "transcription",
+        "transcriptionId": "t-x2kvq7mzdw5hntf3ybrc4ja",
+        "recordingId": "rec-q4mz7xvhfb2ktdnw5ayrj3c",
+        "state": state,
+        "status": state,
+        "transcriptionUri": uri,
+    } | (text if state == "completed" else {})
+    assert payload(TranscriptionFinished(made), OUT, at(1, 0))["tag"] == "order-4711"
+    assert describe(TranscriptionFinished(made), OUT, at(1, 0), BASE).target == made.webhook
