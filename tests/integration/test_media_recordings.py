@@ -121,7 +121,7 @@ async def test_a_killed_worker_leaves_a_playable_file_and_is_replaced(tmp_path: 
         await ear.until(lambda: ear.losses and ear.stopped)
         ((recording_id, samples, reason),) = ear.stopped
         pcm = read(path)
-        assert (recording_id, reason) == (RECORDING, StopReason.FAILED)
+        assert (recording_id, reason) == (RECORDING, StopReason.LOST)
         assert samples == len(pcm) >= 8000
         assert hears(pcm[-4000:, 0], ALICE_HZ, above_db=-13)
         await bob.wait_for_tone(440.0)
@@ -147,7 +147,7 @@ async def test_a_worker_that_hangs_is_given_up(tmp_path: Path):
                 await asyncio.sleep(0.01)
                 pool.open_port(Ear())
         await ear.until(lambda: ear.losses and ear.stopped)
-        assert ear.stopped[0][2] is StopReason.FAILED
+        assert ear.stopped[0][2] is StopReason.LOST
         await wait_for(lambda: pool.stats().restarts == 1)
         assert not Path(f"/proc/{victim}").exists()
 

@@ -9,7 +9,8 @@ from ipaddress import ip_address
 
 import structlog
 
-from trebuchet.calls.interfaces import MediaListener, MediaPort, MediaUnavailable
+from trebuchet.calls.interfaces import AudioGroupListener, MediaListener, MediaPort, MediaUnavailable
+from trebuchet.media.group import WorkerGroup
 from trebuchet.media.messages import Configure, Load, PortClosed
 from trebuchet.media.port import WorkerMediaPort
 from trebuchet.media.settings import MediaSettings
@@ -98,6 +99,11 @@ class MediaPlanePool:
         if family not in self._addresses:
             raise MediaUnavailable("there is no IPv6 media address")
         return self._choose(near, family).open_port(listener, family, is_encrypted=is_encrypted)
+
+    def open_group(self, listener: AudioGroupListener) -> WorkerGroup:
+        """See `MediaPlane.open_group`."""
+        is_everywhere = ip_address(self._settings.bind_ipv4).is_unspecified
+        return WorkerGroup(listener, "127.0.0.1" if is_everywhere else self._settings.bind_ipv4)
 
     def _choose(self, near: MediaPort | None, family: int) -> WorkerLink:
         if near is not None:

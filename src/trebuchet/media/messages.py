@@ -68,9 +68,39 @@ class SetRemote(Message, frozen=True):
     """Suite, our key, the peer's key; `None`: plain RTP. A port that was protected once never becomes plain."""
 
 
+class OpenSource(Message, frozen=True):
+    """A port without sockets and peer: what it plays is heard by its group."""
+
+    port: int
+
+
 class Connect(Message, frozen=True):
     port: int
     other: int
+
+
+class JoinGroup(Message, frozen=True):
+    """Leave any other group and enter this one; its first member makes it."""
+
+    port: int
+    group: int
+
+
+class CloseGroup(Message, frozen=True):
+    """Nobody will join this group any more."""
+
+    group: int
+
+
+class SetVoice(Message, frozen=True):
+    """What the port may do in its group, and how loud. `gate_dbov` `None`: everything is heard."""
+
+    port: int
+    can_speak: bool
+    can_hear: bool
+    mic_db: float
+    ear_db: float
+    gate_dbov: float | None
 
 
 class Disconnect(Message, frozen=True):
@@ -93,6 +123,14 @@ class PlayRingback(Message, frozen=True):
     playback: int
 
 
+class PlayTone(Message, frozen=True):
+    """Play one of the built-in tones, once. `tone` is a value of `calls.interfaces.Tone`."""
+
+    port: int
+    playback: int
+    tone: str
+
+
 class StopPlayback(Message, frozen=True):
     port: int
 
@@ -108,6 +146,12 @@ class StartRecorder(Message, frozen=True):
     account_id: str
     media_name: str
     max_samples: int
+    channels: int
+    """1 or 2; 0: as the worker records anyway."""
+    silence_ticks: int
+    """The recorder stops when its party has been silent for so long; 0: never."""
+    silence_peak: int
+    """What still counts as silence."""
 
 
 class StopRecorder(Message, frozen=True):
@@ -125,11 +169,16 @@ class Exit(Message, frozen=True):
 Command = (
     Configure
     | OpenPort
+    | OpenSource
     | SetRemote
     | Connect
+    | JoinGroup
+    | CloseGroup
+    | SetVoice
     | Disconnect
     | Play
     | PlayRingback
+    | PlayTone
     | StopPlayback
     | SendDigits
     | StartRecorder

@@ -7,8 +7,17 @@ import msgspec
 
 from trebuchet.base.ids import AccountId, RecordingId
 from trebuchet.base.rand import SystemRand
-from trebuchet.base.units import RATE_HZ
-from trebuchet.calls.interfaces import MediaError, MediaListener, MediaPort, NoCommonCodec
+from trebuchet.base.units import RATE_HZ, TICKS_PER_S
+from trebuchet.calls.interfaces import (
+    PLAIN_VOICE,
+    MediaError,
+    MediaListener,
+    MediaPort,
+    NoCommonCodec,
+    SilenceLimit,
+    Tone,
+    Voice,
+)
 from trebuchet.media import messages as m
 from trebuchet.media.negotiation import Agreement, agreement_from, answer_to, our_offer
 from trebuchet.media.paths import check_name
@@ -17,10 +26,14 @@ from trebuchet.model.media_description import MediaDescription
 from trebuchet.model.prompt import RenderedPrompt
 
 DIGITS = frozenset("0123456789*#ABCD")
-MAX_DIGITS = 128
-"""What the engine takes: more is no telephone number and no menu path."""
+MAX_DIGITS = 184
+"""In one command, in the engine's own marks: twice what the API takes, since a pause of a second is two of them."""
 PAUSES = {",": ",", "w": ",", "W": ",,"}
 """Half a second each, and a second; the engine's own mark is half a second."""
+
+PEAK_PER_THRESHOLD = 3.3
+"""A threshold of 100, the API's default, is -40 dBov, a peak of 330: as silence is judged everywhere else."""
+MAX_PEAK = 32_767
 
 
 class DigitsInvalid(MediaError):
@@ -36,7 +49,16 @@ class PortsApart(MediaError):
 
 
 class Link(Protocol):
-    """What a port needs of its worker's link."""
+    """What a port, and a group of ports, need of their worker's link."""
+
+    @property
+    def is_up(self) -> bool: ...
+
+    def new_group(self) -> int: ...
+
+    def open_source(self, listener: MediaListener) -> "WorkerMediaPort": ...
+
+    def open_port(self, listener: MediaListener, family: int) -> "WorkerMediaPort": ...
 
     def put(self, command: msgspec.Struct) -> None: ...
 
@@ -74,6 +96,7 @@ class WorkerMediaPort:
         self._family = family
         self._keys = PortKeys(SystemRand(), is_required=is_encrypted)
         self._last_playback = 0
+        self._group: int | None = None
         self._is_open = True
 
     @property
@@ -137,9 +160,39 @@ class WorkerMediaPort:
             raise PortsApart("the two media ports are not on one worker")
         if other.is_open:
             self._put(m.Connect(self.number, other.number))
+            self.forget_group()
+            other.forget_group()
 
     def disconnect(self) -> None:
         self._put(m.Disconnect(self.number))
+        self.forget_group()
+
+    def enter(self, group: int, voice: Voice) -> None:
+        """Into a group of the worker's, out of any other one."""
+        self._group = group
+        self._put(m.JoinGroup(self.number, group))
+        self.set_voice(voice)
+
+    def exit(self, group: int) -> None:
+        """Out of this group; a party that has gone elsewhere meanwhile stays there."""
+        if self._group == group:
+            self.disconnect()
+
+    def forget_group(self) -> None:
+        """The party is in no group any more, and everything it was told to do there is over."""
+        if self._group is not None:
+            self._group = None
+            self.set_voice(PLAIN_VOICE)
+
+    def set_voice(self, voice: Voice) -> None:
+        """What this party may do in its group, and how loud."""
+        self._put(m.SetVoice(self.number, voice.can_speak, voice.can_hear, voice.mic_db, voice.ear_db, voice.gate_dbov))
+
+    def play_tone(self, tone: Tone) -> int:
+        """One of the built-in tones, once."""
+        playback = self._new_playback()
+        self._put(m.PlayTone(self.number, playback, tone.value))
+        return playback
 
     def play(self, prompt: RenderedPrompt, *, is_looped: bool = False) -> int:
         """See `MediaPort.play`."""
@@ -175,7 +228,14 @@ class WorkerMediaPort:
     # --- recording ------------------------------------------------------------------------------------------------
 
     def start_recorder(
-        self, recording_id: RecordingId, media_name: str, account_id: AccountId, *, max_duration_s: int
+        self,
+        recording_id: RecordingId,
+        media_name: str,
+        account_id: AccountId,
+        *,
+        max_duration_s: int,
+        channels: int | None = None,
+        silence: SilenceLimit | None = None,
     ) -> None:
         """See `MediaPort.start_recorder`. Raises `MediaNameInvalid` for a name that may not become a path."""
         check_name(account_id)
@@ -185,7 +245,11 @@ class WorkerMediaPort:
             return
         recorder = self.link.new_recorder(self, recording_id, account_id, media_name)
         max_samples = max(1, max_duration_s) * RATE_HZ
-        self._put(m.StartRecorder(self.number, recorder, account_id, media_name, max_samples))
+        ticks = 0 if silence is None else silence.seconds * TICKS_PER_S
+        peak = 0 if silence is None else min(MAX_PEAK, max(1, round(silence.threshold * PEAK_PER_THRESHOLD)))
+        self._put(
+            m.StartRecorder(self.number, recorder, account_id, media_name, max_samples, channels or 0, ticks, peak)
+        )
 
     def stop_recorder(self) -> None:
         self._put(m.StopRecorder(self.number))

@@ -24,12 +24,12 @@ from trebuchet.calls.interfaces import StopReason
 from trebuchet.logs import configure_logs
 from trebuchet.media import messages as m
 from trebuchet.media.channel import ChannelClosed, Inbox, Outbox, inherited_socket
-from trebuchet.media.engine import DigitPressed, Engine, MediaTimeout, PlaybackDone, RecorderFull, TickOutput
+from trebuchet.media.engine import DigitPressed, Engine, MediaTimeout, PlaybackDone, RecorderFull, Silent, TickOutput
 from trebuchet.media.port_stock import READY_IPV4
 from trebuchet.media.priority import raise_descriptor_limit, stay_on_core, take_precedence
 from trebuchet.media.tick_clock import TickClock
 from trebuchet.media.traffic import Traffic
-from trebuchet.media.worker_ports import KEY_TONES, PortMissing, WorkerPorts
+from trebuchet.media.worker_ports import PortMissing, WorkerPorts
 from trebuchet.media.worker_recorders import WorkerRecorders
 
 MAX_FAILED_TICKS = TICKS_PER_S
@@ -97,7 +97,7 @@ class Worker:
                 self._ports.fail(command.port, now)
         except Exception:  # the border of one port: its call ends, the others go on
             log.exception("media command failed", command=type(command).__name__)
-            if not isinstance(command, m.Configure | m.Exit):
+            if not isinstance(command, m.Configure | m.CloseGroup | m.Exit):
                 self._ports.fail(command.port, now)
 
     # --- the tick -------------------------------------------------------------------------------------------------
@@ -145,14 +145,16 @@ class Worker:
             match event:
                 case DigitPressed():
                     self._report(m.DigitHeard(number, event.digit))
-                case PlaybackDone() if event.playback_id != KEY_TONES:
+                case PlaybackDone():
                     self._report(m.PlaybackEnded(number, event.playback_id))
                 case RecorderFull():
                     self._recorders.finish(event.row, None, StopReason.MAX_DURATION)
+                case Silent():
+                    self._recorders.stop(event.row, StopReason.SILENCE)
                 case MediaTimeout():
                     self._report(m.TimedOut(number))
                 case _:
-                    pass  # nobody asked for silence or for the end of digits
+                    pass  # nobody asked for the end of digits
 
     def _report_load(self) -> None:
         """Once a second."""

@@ -144,7 +144,7 @@ class WorkerLink:
         recorders, self._recorders = list(self._recorders.values()), {}
         for recorder in recorders:
             samples = await asyncio.to_thread(_salvaged, recorder.path)
-            self._tell(recorder.listener.handle_recorder_stopped, recorder.recording_id, samples, StopReason.FAILED)
+            self._tell(recorder.listener.handle_recorder_stopped, recorder.recording_id, samples, StopReason.LOST)
 
     async def close(self) -> None:
         """End the worker in good order: its recordings stop (`CLOSED`), files are finished."""
@@ -192,6 +192,21 @@ class WorkerLink:
         self._ports[port.number] = port
         self.put(m.OpenPort(port.number, family, rtp_port))
         return port
+
+    def open_source(self, listener: MediaListener) -> WorkerMediaPort:
+        """A port without peer. Raises `MediaUnavailable`."""
+        if not self.is_up or len(self._ports) >= self.settings.capacity:
+            raise MediaUnavailable("no media port is free")
+        self._last_number += 1
+        port = WorkerMediaPort(self, self._last_number, listener, address="", rtp_port=0, family=4)
+        self._ports[port.number] = port
+        self.put(m.OpenSource(port.number))
+        return port
+
+    def new_group(self) -> int:
+        """The number of a group that nobody is in yet."""
+        self._last_number += 1
+        return self._last_number
 
     # --- for the ports (`port.Link`) ------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from trebuchet.base.units import TICKS_PER_S
-from trebuchet.calls.interfaces import StopReason
+from trebuchet.calls.interfaces import StopReason, Tone
 from trebuchet.media import messages as m
 from trebuchet.media.engine import Direction, Engine, Law, PortMisuse, PortSettings, RemoteMedia, tones
 from trebuchet.media.guarded_socket import GuardedSocket
@@ -17,10 +17,9 @@ from trebuchet.media.srtp_socket import PortCipher
 from trebuchet.media.traffic import Traffic
 from trebuchet.media.worker_recorders import WorkerRecorders
 
-KEY_TONES = 0
-"""Playback number of digits played as tones; those of the server begin at 1. Its end is nobody's business."""
-
 Report = Callable[[m.Report], None]
+
+TONES = {Tone.JOINED: tones.joined, Tone.LEFT: tones.left}
 
 
 class PortMissing(PortMisuse):
@@ -37,8 +36,6 @@ class WorkerPort:
     rtp_port: int
     rtp: GuardedSocket
     rtcp: GuardedSocket
-    takes_events: bool = False
-    """The peer takes digits as RFC 4733 events."""
     cipher: PortCipher | None = None
     """What protects both sockets; `None`: nothing."""
 
@@ -75,11 +72,15 @@ class WorkerPorts:
         if settings.bind_ipv6 is not None:
             self._stocks[6] = PortStock(6, settings.bind_ipv6, low, high, rest_s)
         self._ports: dict[int, WorkerPort] = {}
+        self._sources: dict[int, int] = {}
+        """Ports without sockets, and their rows."""
+        self._groups: dict[int, int] = {}
+        """The server's number of a group, and the engine's."""
         self.numbers: dict[int, int] = {}
         """Row to port number."""
 
     def __len__(self) -> int:
-        return len(self._ports)
+        return len(self._ports) + len(self._sources)
 
     def fill_stock(self, now: float, limit: int = BINDS_PER_TICK) -> None:
         """Bind ahead, and tell."""
@@ -93,19 +94,21 @@ class WorkerPorts:
         match command:
             case m.OpenPort():
                 self._open(command, now)
+            case m.OpenSource():
+                self._open_source(command.port)
             case m.SetRemote():
                 self._set_remote(self._find(command.port), command, now)
-            case m.Connect():
-                self._engine.connect([self._find(command.port).row, self._find(command.other).row])
-            case m.Disconnect():
-                self._engine.disconnect(self._find(command.port).row)
+            case m.Connect() | m.JoinGroup() | m.CloseGroup() | m.SetVoice() | m.Disconnect():
+                self._apply_group(command)
             case m.Play():
-                self._play(self._find(command.port).row, command)
+                self._play(command)
             case m.PlayRingback():
                 row = self._find(command.port).row
                 self._engine.play(row, tones.ringback(), command.playback, loop=True)
+            case m.PlayTone():
+                self._start(command.port)(self._row(command.port), TONES[Tone(command.tone)](), command.playback)
             case m.StopPlayback():
-                self._engine.stop_playback(self._find(command.port).row)
+                self._engine.stop_playback(self._row(command.port))
             case m.SendDigits():
                 self._send_digits(self._find(command.port), command.digits)
             case m.StartRecorder():
@@ -116,6 +119,39 @@ class WorkerPorts:
                 self._close(command.port, now)
             case m.Configure() | m.Exit():
                 raise PortMisuse("not a command for a port")
+
+    def _apply_group(self, command: m.Connect | m.JoinGroup | m.CloseGroup | m.SetVoice | m.Disconnect) -> None:
+        engine = self._engine
+        match command:
+            case m.Connect():
+                engine.connect([self._row(command.port), self._row(command.other)])
+            case m.JoinGroup():
+                row = self._row(command.port)
+                if command.group not in self._groups:
+                    self._groups[command.group] = engine.connect(())
+                engine.join(row, self._groups[command.group])
+            case m.CloseGroup():
+                self._groups.pop(command.group, None)
+            case m.SetVoice():
+                row = self._row(command.port)
+                engine.set_voice(row, can_speak=command.can_speak, can_hear=command.can_hear)
+                engine.set_gains(row, mic_db=command.mic_db, ear_db=command.ear_db, gate_dbov=command.gate_dbov)
+            case m.Disconnect():
+                engine.disconnect(self._row(command.port))
+
+    def _row(self, number: int) -> int:
+        row = self._sources.get(number)
+        return self._find(number).row if row is None else row
+
+    def _start(self, number: int) -> Callable[..., None]:
+        """How a playback of this port starts: a source speaks it to its group."""
+        return self._engine.speak if number in self._sources else self._engine.play
+
+    def _open_source(self, number: int) -> None:
+        row = self._engine.allocate()
+        self._engine.open(row, PortSettings())
+        self._sources[number] = row
+        self.numbers[row] = number
 
     def _find(self, number: int) -> WorkerPort:
         port = self._ports.get(number)
@@ -162,39 +198,34 @@ class WorkerPorts:
             direction=Direction(command.direction),
         )
         self._engine.set_remote(port.row, remote, now)
-        port.takes_events = command.digits_send is not None
 
-    def _play(self, row: int, command: m.Play) -> None:
+    def _play(self, command: m.Play) -> None:
+        row = self._row(command.port)
         try:
             pcm = self._prompts.load(command.path, command.samples)
         except (OSError, ValueError):
             self._engine.stop_playback(row)
             self._report(m.PlaybackEnded(command.port, command.playback))
             return
-        self._engine.play(row, pcm, command.playback, loop=command.is_looped, volume=command.volume)
+        self._start(command.port)(row, pcm, command.playback, loop=command.is_looped, volume=command.volume)
 
     def _send_digits(self, port: WorkerPort, digits: str) -> None:
-        """As events, or as tones for a peer that takes none. Too many at once are left out: no reason to end a call."""
-        if not port.takes_events:
-            self._engine.play(port.row, tones.keys(digits), KEY_TONES)
-            return
+        """Too many at once are left out: no reason to end a call. Call control sees to it that there never are."""
         with contextlib.suppress(PortMisuse):
             self._engine.send_digits(port.row, digits)
 
     def _start_recorder(self, command: m.StartRecorder) -> None:
         try:
-            self._recorders.start(
-                self._find(command.port).row,
-                command.recorder,
-                command.account_id,
-                command.media_name,
-                command.max_samples,
-            )
+            self._recorders.start(self._find(command.port).row, command)
         except PortMisuse:
             self._report(m.RecorderStopped(command.recorder, 0, StopReason.FAILED.value))
             raise
 
     def _close(self, number: int, now: float) -> None:
+        source = self._sources.pop(number, None)
+        if source is not None:
+            del self.numbers[source]
+            self._engine.close(source, now)
         port = self._ports.pop(number, None)
         if port is None:
             return
@@ -215,7 +246,7 @@ class WorkerPorts:
 
     def close(self, now: float) -> None:
         """Close everything."""
-        for number in list(self._ports):
+        for number in [*self._ports, *self._sources]:
             self._close(number, now)
         for stock in self._stocks.values():
             stock.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trebuchet.calls.interfaces import StopReason
 from trebuchet.media.engine import Engine, RecorderBlock
-from trebuchet.media.messages import RecorderStopped
+from trebuchet.media.messages import RecorderStopped, StartRecorder
 from trebuchet.media.recorder_files import RecorderFiles
 
 
@@ -31,13 +31,16 @@ class WorkerRecorders:
     def __len__(self) -> int:
         return len(self._by_row)
 
-    def start(self, row: int, recorder: int, account_id: str, media_name: str, max_samples: int) -> None:
+    def start(self, row: int, wanted: StartRecorder) -> None:
         """Record `row`; a recorder that is still running there is stopped first."""
         self.stop(row, StopReason.ASKED)
-        self._engine.record(row, recorder, channels=self._channels, max_samples=max_samples)
+        recorder, channels = wanted.recorder, wanted.channels or self._channels
+        self._engine.record(row, recorder, channels=channels, max_samples=wanted.max_samples)
+        if wanted.silence_ticks:
+            self._engine.watch_silence(row, wanted.silence_ticks, wanted.silence_peak)
         self._running[recorder] = _Running(row)
         self._by_row[row] = recorder
-        self._files.begin(recorder, account_id, media_name, self._channels)
+        self._files.begin(recorder, wanted.account_id, wanted.media_name, channels)
 
     def stop(self, row: int, reason: StopReason) -> None:
         """Stop the row's recorder, if there is one."""
@@ -51,6 +54,8 @@ class WorkerRecorders:
             return
         running = self._running[recorder]
         running.row, running.reason = None, reason
+        if reason is not StopReason.CLOSED:  # a closed row watches nothing any more
+            self._engine.watch_silence(row, 0)
         if last is not None and not self._files.write(recorder, last.samples.tobytes()):
             running.reason = StopReason.FAILED
         self._files.finish(recorder)

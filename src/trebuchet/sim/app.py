@@ -26,6 +26,8 @@ class Received:
     path: str
     headers: dict[str, str]
     data: dict[str, Any]
+    body: bytes = b""
+    """As it came."""
 
     @property
     def type(self) -> str:
@@ -80,7 +82,8 @@ class App:
         self._hooks[event_type] = hook
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        received = Received(time.monotonic(), request.method, request.path, dict(request.headers), await _read(request))
+        data, body = await _read(request), await request.read()
+        received = Received(time.monotonic(), request.method, request.path, dict(request.headers), data, body)
         self.events.append(received)
         self._more.set()
         hook = self._hooks.get(received.type) or self._hooks.get(None)

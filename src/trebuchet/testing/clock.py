@@ -13,6 +13,10 @@ class VirtualClock:
     def advance(self, seconds: float) -> None:
         self._elapsed_s += seconds
 
+    def set_wall(self, by: timedelta) -> None:
+        """Somebody sets the wall clock; the monotonic one does not notice."""
+        self._start += by
+
     def now(self) -> float:
         return self._elapsed_s
 

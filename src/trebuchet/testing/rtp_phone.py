@@ -147,6 +147,9 @@ class RtpPhone:
             except OSError:
                 rtp.close()
                 continue
+            except BaseException:  # cancelled while it was being opened
+                rtp.close()
+                raise
             self._rtp, self._rtcp, self.port = rtp, rtcp, port
 
     # --- signalling's view -------------------------------------------------------------------------------------------

@@ -4,9 +4,18 @@ import itertools
 
 import numpy as np
 import pytest
-from engine_lab import Lab, Peer, bridged, noise, quantised, sine, where
+from engine_lab import Lab, Peer, bridged, noise, quantised, sine, strength, where
 
-from trebuchet.media.engine import DigitPressed, DigitsSent, PortMisuse, PortSettings, RemoteMedia, rtp
+from trebuchet.media.engine import (
+    DigitPressed,
+    DigitsSent,
+    PlaybackDone,
+    PortMisuse,
+    PortSettings,
+    RemoteMedia,
+    rtp,
+    tones,
+)
 from trebuchet.media.engine.dtmf_receive import KEYS
 from trebuchet.media.engine.values import PACKET_BYTES
 
@@ -190,15 +199,40 @@ def test_dialling_can_be_stopped():
     assert not lab.tick().packets and not lab.of(DigitsSent)
 
 
-@pytest.mark.parametrize("digits", ["", "12x", "1" * 129, "é"])
+@pytest.mark.parametrize("digits", ["", "12x", "1" * 1025, "é"])
 def test_what_is_no_digit_is_refused(digits):
     with pytest.raises(PortMisuse):
         Lab(1).engine.send_digits(0, digits)
 
 
-def test_a_peer_without_events_is_refused():
-    with pytest.raises(PortMisuse):
-        Lab(1, remote=RemoteMedia(digits_send=None)).engine.send_digits(0, "1")
+def test_a_peer_without_events_hears_tones():
+    lab = Lab(1, remote=RemoteMedia(digits_send=None))
+    packets, audio = dial(lab, "5,D")
+    assert not packets and audio == list(range(len(audio)))  # audio never stops
+    heard = np.concatenate(lab.heard[0])
+    five, letter = (where(quantised(tones.keys(key, 100, 0)), heard) for key in "5D")
+    assert five >= 0
+    assert 0.1 + 0.1 + 0.5 <= (letter - five) / 8000 < 0.8  # the key, the gap, the pause
+
+
+def test_tones_replace_what_the_party_hears_and_leave_its_prompt_alone():
+    lab = Lab(1, remote=RemoteMedia(digits_send=None))
+    lab.engine.play(0, sine(2500, 8000), 7)
+    dial(lab, "1")
+    lab.tick()
+    heard = np.concatenate(lab.heard[0])
+    at = where(quantised(tones.keys("1", 100, 0)), heard)
+    assert at >= 0 and strength(heard[at + 800 : at + 960], 2500) > 1000
+    assert not lab.of(PlaybackDone)
+
+
+def test_what_a_new_offer_changes_holds_from_the_next_packet_on():
+    lab = Lab(1, remote=RemoteMedia(digits_send=None))
+    lab.engine.send_digits(0, "12")
+    lab.tick()
+    lab.engine.set_remote(0, RemoteMedia(digits_send=101), lab.now)
+    packets = [data for _ in range(30) for _, data in lab.tick().packets]
+    assert [packet[12] for packet in packets] == [1] * 6 + [2] * 7
 
 
 def test_audio_goes_on_while_the_peer_presses_keys():

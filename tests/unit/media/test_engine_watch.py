@@ -73,6 +73,15 @@ def test_silence_is_reported_once_until_the_party_speaks_again():
     assert when == [10 + 20, 90 + 20]
 
 
+@pytest.mark.parametrize(("peak", "reports"), [(1000, 1), (800, 0)])
+def test_what_counts_as_silence_can_be_said(peak, reports):
+    lab, peer = Lab(1), Peer()
+    lab.engine.watch_silence(0, 20, peak)
+    for _ in range(60):
+        lab.tick((0, peer.packet(sine(300, FRAME, 900))))
+    assert len(lab.of(Silent)) == reports
+
+
 def test_levels_in_dbov():
     lab, peer = Lab(1), Peer()
     assert lab.engine.stats(0).level_dbov == -96

@@ -21,14 +21,16 @@ class Levels:
         self.level = np.zeros(capacity, np.int32)
         self.quiet_ticks = np.zeros(capacity, np.int32)
         self._limit = np.zeros(capacity, np.int32)
+        self._quiet_peak = np.full(capacity, SILENCE_PEAK, np.int16)
         self._size = np.zeros((capacity, FRAME_SAMPLES), np.int16)
 
     def open(self, row: int) -> None:
         self.peak[row] = self.level[row] = self.quiet_ticks[row] = self._limit[row] = 0
 
-    def watch(self, row: int, ticks: int) -> None:
-        """Report once when the party has been silent for `ticks` from now on; 0 stops the watch."""
+    def watch(self, row: int, ticks: int, peak: int = SILENCE_PEAK) -> None:
+        """Report once when the party has stayed below `peak` (1–32767) for `ticks` from now on; 0 stops the watch."""
         self._limit[row] = ticks
+        self._quiet_peak[row] = peak
         self.quiet_ticks[row] = 0
 
     def measure(self, frames: Pcm) -> I16:
@@ -46,7 +48,7 @@ class Levels:
         np.maximum(level - (level >> 3), peak, out=level)
         quiet = self.quiet_ticks[used]
         quiet += 1
-        quiet *= peak < SILENCE_PEAK
+        quiet *= peak < self._quiet_peak[used]
         return np.flatnonzero((quiet == self._limit[used]) & (self._limit[used] > 0))
 
     def dbov(self, row: int) -> float:

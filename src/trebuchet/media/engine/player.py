@@ -60,6 +60,7 @@ class Player:
         self._stage = np.zeros((capacity, STAGE_FRAMES * FRAME_SAMPLES), np.int16)
         self._frames = self._stage.reshape(-1, FRAME_SAMPLES)
         self._is_playing = np.zeros(capacity, np.bool_)
+        self._is_voice = np.zeros(capacity, np.bool_)
         self._at = np.zeros(capacity, np.intp)
         self._left = np.zeros(capacity, np.int64)
         self._playbacks: dict[int, Playback] = {}
@@ -67,8 +68,9 @@ class Player:
         self._piece = np.zeros((capacity, FRAME_SAMPLES), np.int16)
         self._base = np.zeros((capacity, FRAME_SAMPLES), np.int16)
 
-    def play(self, row: int, pcm: Pcm, playback_id: int, is_loop: bool, volume: int) -> None:
-        """Start at the next tick; what played before is stopped. An empty prompt is done at once."""
+    def play(self, row: int, pcm: Pcm, playback_id: int, is_loop: bool, volume: int, *, is_voice: bool = False) -> None:
+        """Start at the next tick; what played before is stopped. An empty prompt is done at once. `is_voice`: it is
+        what the row says, not what it hears."""
         self.stop(row)
         if not len(pcm):
             self._ended.append(PlaybackDone(row, playback_id, is_complete=True))
@@ -77,6 +79,7 @@ class Player:
         playback = Playback(pcm, playback_id, is_loop, 10.0 ** (volume * VOLUME_STEP_DB / 20.0))
         self._playbacks[row] = playback
         self._is_playing[row] = True
+        self._is_voice[row] = is_voice
         self._left[row] = ENDLESS if is_loop else -(-len(pcm) // FRAME_SAMPLES)
         self._at[row] = row % STAGE_FRAMES
         self._fill(row)
@@ -97,25 +100,35 @@ class Player:
         self._playbacks[row].read_into(self._stage[row, start:])
         self._at[row] = start // FRAME_SAMPLES
 
+    def speak(self, said: Pcm) -> Indexes:
+        """Add this tick's frame of every row that speaks a playback to `said` int16[n, 160]; gives these rows."""
+        used = slice(0, len(said))
+        return self._step(np.flatnonzero(self._is_playing[used] & self._is_voice[used]), said)
+
     def add(self, heard: Pcm) -> list[Event]:
-        """Add this tick's frame of every playing row to `heard` int16[n, 160]; gives the playbacks that ended."""
-        rows = np.flatnonzero(self._is_playing[: len(heard)])
-        if len(rows):
-            for row in rows[self._at[rows] == STAGE_FRAMES].tolist():
-                self._fill(row)
-            self._add_frames(rows, heard)
-            self._at[rows] += 1
-            self._left[rows] -= 1
-            self._finish(rows[self._left[rows] == 0])
+        """Add this tick's frame of every row that hears a playback to `heard` int16[n, 160]; gives all playbacks that
+        ended in this tick."""
+        used = slice(0, len(heard))
+        self._step(np.flatnonzero(self._is_playing[used] & ~self._is_voice[used]), heard)
         ended, self._ended = self._ended, []
         return ended
 
-    def _add_frames(self, rows: Indexes, heard: Pcm) -> None:
+    def _step(self, rows: Indexes, frames: Pcm) -> Indexes:
+        if len(rows):
+            for row in rows[self._at[rows] == STAGE_FRAMES].tolist():
+                self._fill(row)
+            self._add_frames(rows, frames)
+            self._at[rows] += 1
+            self._left[rows] -= 1
+            self._finish(rows[self._left[rows] == 0])
+        return rows
+
+    def _add_frames(self, rows: Indexes, frames: Pcm) -> None:
         piece, base = self._piece[: len(rows)], self._base[: len(rows)]
         np.take(self._frames, rows * STAGE_FRAMES + self._at[rows], axis=0, out=piece, mode="clip")
-        np.take(heard, rows, axis=0, out=base, mode="clip")
+        np.take(frames, rows, axis=0, out=base, mode="clip")
         self._adder.add(base, piece, out=piece)
-        heard[rows] = piece
+        frames[rows] = piece
 
     def _finish(self, rows: Indexes) -> None:
         for row in rows.tolist():

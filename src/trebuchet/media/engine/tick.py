@@ -43,6 +43,7 @@ from trebuchet.media.engine.values import (
     Silent,
     TickOutput,
 )
+from trebuchet.media.engine.voices import Voices
 from trebuchet.media.engine.watch import MediaWatch
 
 STAGES = ("receive", "pull", "level", "digits", "mix", "play", "record", "encode", "watch")
@@ -80,6 +81,7 @@ class Engine:
         self._sender = Sender(capacity, rand)
         self._dialler = DigitSender(capacity, self._ports, self._sender)
         self._mixer = Mixer(capacity)
+        self._voices = Voices(capacity)
         self._player = Player(capacity, adder)
         self._recorders = Recorders(capacity, adder)
         self._reporter = Reporter(self._ports, self._sources, self._sender, Reports(capacity, rand))
@@ -119,7 +121,7 @@ class Engine:
         self._ports.open(row, settings)
         for stage in (
             self._sources, self._rings, self._digits, self._receiver, self._concealer, self._levels, self._sender,
-            self._mixer, self._reporter,
+            self._mixer, self._voices, self._reporter,
         ):  # fmt: skip
             stage.open(row)
         self._watch.set_limit(row, settings.timeout_ticks)
@@ -154,6 +156,7 @@ class Engine:
         self._ports.require(row)
         closing = Closing(self._reporter.goodbye(row, now), self._recorders.stop(row), self.stats(row))
         self._mixer.open(row)
+        self._voices.open(row)
         self._player.forget(row)
         self._dialler.stop(row)
         self._digits.forget(row)
@@ -199,9 +202,10 @@ class Engine:
         times.mark(2)
         packets, dialled = self._dialler.step()
         times.mark(3)
-        self._mixer.mix(self._said, heard)
+        self._mix(said, heard)
         times.mark(4)
         ended = self._player.add(heard)
+        self._dialler.sound(heard)
         times.mark(5)
         blocks, full = self._recorders.record(self._said, heard, self._tick)
         times.mark(6)
@@ -251,6 +255,16 @@ class Engine:
         whole = (first != 0) & (second != 0)
         self._said[rows] = np.where(whole[:, None], frames, 0)
 
+    def _mix(self, said: Pcm, heard: Pcm) -> None:
+        """Who speaks is shaped, and playbacks that are spoken are added, for the mix alone: afterwards `said` is what
+        the parties said."""
+        shaped = self._voices.shape(said, self._levels.peak[: len(said)])
+        speaking = self._player.speak(said)
+        self._mixer.mix(self._said, heard)
+        said[speaking] = 0
+        self._voices.restore(said, shaped)
+        self._voices.adjust_ears(heard)
+
     def _encode(self, high_water: int) -> Indexes:
         """Payloads and headers of the transmit matrix; gives the rows to send."""
         self._sender.advance(high_water)
@@ -290,6 +304,12 @@ class Engine:
         self._ports.require(row)
         self._mixer.set_voice(row, can_speak, can_hear)
 
+    def set_gains(self, row: int, *, mic_db: float = 0.0, ear_db: float = 0.0, gate_dbov: float | None = None) -> None:
+        """How loud the group hears this row, how loud it hears the group, and below which peak it is not heard at all
+        (`None`: never). Prompts and the recorder are not affected."""
+        self._ports.require(row)
+        self._voices.set(row, mic_db, ear_db, gate_dbov)
+
     # prompts, digits, silence
 
     def play(self, row: int, pcm: Pcm, playback_id: int, *, loop: bool = False, volume: int = 0) -> None:
@@ -302,18 +322,19 @@ class Engine:
             raise PortMisuse(f"a prompt is int16[samples], not {pcm.dtype}[{pcm.ndim} dimensions]")
         self._player.play(row, pcm, playback_id, loop, volume)
 
+    def speak(self, row: int, pcm: Pcm, playback_id: int, *, loop: bool = False, volume: int = 0) -> None:
+        """As `play`, but it is the row's own voice: everybody in its group hears it. For rows without a peer."""
+        self._ports.require(row)
+        self._player.play(row, pcm, playback_id, loop, volume, is_voice=True)
+
     def stop_playback(self, row: int) -> None:
         """Silence at the next tick; nothing happens when nothing plays."""
         self._ports.require(row)
         self._player.stop(row)
 
     def send_digits(self, row: int, digits: str, *, duration_ms: int = 100, gap_ms: int = 100) -> None:
-        """Send `0-9*#A-D` (`,` pauses half a second) as RFC 4733 events, after those still being sent; `DigitsSent`
-        ends it.
-
-        Raises `PortMisuse` for other characters, more than 128, or a peer that takes no events (play `tones.keys` to
-        it instead).
-        """
+        """Send `0-9*#A-D` (`,` pauses half a second) after those still being sent, as RFC 4733 events or, to a peer
+        that takes none, as tones; `DigitsSent` ends it. Raises `PortMisuse` for other characters and too many."""
         self._ports.require(row)
         self._dialler.send(row, digits, duration_ms, gap_ms)
 
@@ -322,10 +343,11 @@ class Engine:
         self._ports.require(row)
         self._dialler.stop(row)
 
-    def watch_silence(self, row: int, ticks: int) -> None:
-        """`Silent` once the party has said nothing for `ticks` from now, and again after it spoke; 0 stops it."""
+    def watch_silence(self, row: int, ticks: int, peak: int = SILENCE_PEAK) -> None:
+        """`Silent` once the party has said nothing for `ticks` from now, and again after it spoke; 0 stops it. A frame
+        below `peak` (1–32767) says nothing."""
         self._ports.require(row)
-        self._levels.watch(row, ticks)
+        self._levels.watch(row, ticks, peak)
 
     # recording
 

@@ -80,7 +80,7 @@ def beep() -> Pcm:
 
 
 def keys(digits: str, duration_ms: int = 100, gap_ms: int = 100) -> Pcm:
-    """Digits as audible key tones (ITU-T Q.23), for peers that take no RFC 4733; other characters are a gap."""
+    """Digits as audible key tones (ITU-T Q.23), for peers that take no RFC 4733 events; other characters are a gap."""
     pieces = [silence(0)]
     for digit in digits:
         if digit in KEYS:
