@@ -5,6 +5,7 @@ One leg is one call. What goes wrong with one leg (its listener raises, its mess
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 
 import structlog
 
@@ -13,6 +14,7 @@ from trebuchet.base.errors import TrebuchetError
 from trebuchet.base.rand import Rand
 from trebuchet.calls.interfaces import (
     IncomingCallHandler,
+    Leg,
     LegListener,
     OutgoingCall,
     Refusal,
@@ -23,16 +25,21 @@ from trebuchet.model.media_description import MediaDescription
 from trebuchet.signalling.causes import REFUSAL_STATUS, cause_of_end, detail_of_end
 from trebuchet.signalling.descriptions import read_sdp, to_audio
 from trebuchet.signalling.dns import Dns
-from trebuchet.signalling.door import Door
-from trebuchet.signalling.incoming import read_invite
+from trebuchet.signalling.door import Door, Visitor
+from trebuchet.signalling.fork import ForkLeg
+from trebuchet.signalling.incoming import as_call_of, read_invite
 from trebuchet.signalling.info_digits import read_info_digit
 from trebuchet.signalling.leg import Attempt, SipLeg
-from trebuchet.signalling.outgoing import next_hop, permitted, plan, route_of, write_invite
+from trebuchet.signalling.outgoing import next_hop, permitted, plan, read_own_domain, route_of, write_invite
+from trebuchet.signalling.phone_book import EmptyBook, PhoneBook, SaveBindings, save_nothing
+from trebuchet.signalling.phones import Phones
 from trebuchet.signalling.resolver import Candidate, Unresolvable
 from trebuchet.signalling.routes import Routes
 from trebuchet.signalling.settings import SipSettings
 from trebuchet.signalling.shell import SipShell
 from trebuchet.signalling.watch import TrunkWatch
+from trebuchet.sip.authenticator import Turned
+from trebuchet.sip.early_snapshot import is_early
 from trebuchet.sip.errors import Malformed, SipError
 from trebuchet.sip.message import Request
 from trebuchet.sip.offer_answer import SdpSession
@@ -42,6 +49,7 @@ from trebuchet.sip.outputs import (
     Ended,
     EndReason,
     Flow,
+    HeaderPairs,
     IncomingInvite,
     InfoReceived,
     LegId,
@@ -54,7 +62,9 @@ from trebuchet.sip.outputs import (
     Progress,
     Send,
 )
+from trebuchet.sip.register import Contact
 from trebuchet.sip.sdp import SessionDescription
+from trebuchet.sip.uri import parse_uri
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +77,16 @@ class SipPlane:
     Reachable by anybody: the sockets. Strangers get 403, and no state is kept for them.
     """
 
-    def __init__(self, settings: SipSettings, rand: Rand, clock: Clock, *, dns: Dns | None = None) -> None:
+    def __init__(
+        self,
+        settings: SipSettings,
+        rand: Rand,
+        clock: Clock,
+        *,
+        dns: Dns | None = None,
+        book: PhoneBook | None = None,
+        save_bindings: SaveBindings = save_nothing,
+    ) -> None:
         self._settings = settings
         self._rand = rand
         self.handler: IncomingCallHandler | None = None
@@ -84,8 +103,18 @@ class SipPlane:
             clock,
             self._handle_news,
             gate=self._gate,
-            is_known=lambda host: self._door.admit(host) is not None,
+            is_known=lambda host: self._door.admit(host) is not None or self.phones.is_known(host),
             dns=dns,
+            foreign_methods=frozenset({"REGISTER"}),
+        )
+        self.phones = Phones(
+            settings.phones,
+            EmptyBook() if book is None else book,
+            save_bindings,
+            rand,
+            clock,
+            respond=self._respond,
+            vouch=self._shell.vouch,
         )
         self._watch = TrunkWatch(settings, self._shell, self._door)
         self._legs: dict[LegId, SipLeg] = {}
@@ -97,6 +126,7 @@ class SipPlane:
         """Bind every address and learn the addresses of configured names. Raises `OSError`."""
         await self._shell.start()
         await self._watch.start()
+        self.phones.start()
 
     @property
     def bound(self) -> tuple[tuple[str, str, int], ...]:
@@ -129,19 +159,27 @@ class SipPlane:
             task.cancel()
         await asyncio.gather(*searches, return_exceptions=True)
         await self._watch.close()
+        await self.phones.close()
         await self._shell.close()
 
     # --- what call control asks for
 
     def check_destination(self, to: str) -> str | None:
+        if self._phones_at(to) is not None:
+            return None
         trunk = route_of(to, self._routes, self._door)
         return None if trunk is None else trunk.name
 
     def wants_encryption(self, to: str) -> bool:
+        if self._phones_at(to) is not None:
+            return False
         trunk = route_of(to, self._routes, self._door)
         return trunk is not None and trunk.is_encrypted
 
-    def place_call(self, call: OutgoingCall, listener: LegListener) -> SipLeg:
+    def place_call(self, call: OutgoingCall, listener: LegListener) -> Leg:
+        contacts = self._phones_at(call.to)
+        if contacts is not None:
+            return self._ring_phones(call, contacts, listener)
         attempt = plan(call, self._routes, self._door)
         leg = SipLeg(self, self._new_sdp(), None, attempt)
         leg.listener = listener
@@ -158,13 +196,48 @@ class SipPlane:
         return leg
 
     def hang_up_from_snapshot(self, snapshot: bytes) -> None:
+        agent = self._shell.ua
+        end = agent.give_up_from_snapshot if is_early(snapshot) else agent.bye_from_snapshot
         try:
-            self._shell.ua.bye_from_snapshot(snapshot, self._shell.now())
+            end(snapshot, self._shell.now())
         except TrebuchetError as error:
             log.warning("dialog snapshot not usable", code=error.code)
         self._shell.flush()
 
+    def _phones_at(self, to: str) -> list[Contact] | None:
+        """The phones of an endpoint's address; `None` for any other destination. Raises `SignallingError` for an
+        address within a domain of ours that is nobody's."""
+        uri = read_own_domain(to, self.phones)
+        if uri is None:
+            return None
+        contacts = self.phones.contacts_at(uri)
+        if contacts is None:
+            raise SignallingError("no such endpoint")
+        return contacts
+
     # --- placing calls
+
+    def _ring_phones(self, call: OutgoingCall, contacts: list[Contact], listener: LegListener) -> ForkLeg:
+        """One INVITE to each phone. Raises only when not even one could be sent for a reason of ours."""
+        fork = ForkLeg(listener)
+        failures: list[TrebuchetError] = []
+        for contact in contacts:
+            try:
+                fork.add(partial(self._ring_phone, call, contact))
+            except TrebuchetError as error:
+                failures.append(error)
+        if failures and len(failures) == len(contacts):
+            raise failures[0]
+        asyncio.get_running_loop().call_soon(fork.begin)
+        return fork
+
+    def _ring_phone(self, call: OutgoingCall, contact: Contact, listener: LegListener) -> SipLeg:
+        flow = contact.flow
+        attempt = Attempt(call, parse_uri(contact.uri), None, flow)
+        leg = SipLeg(self, self._new_sdp(), None, attempt)
+        leg.listener = listener
+        self._send_invite(leg, attempt, Candidate(*flow.remote, flow.transport))
+        return leg
 
     def _check(self, leg: SipLeg, attempt: Attempt) -> None:
         """Raise now what would make the INVITE unprintable, before DNS is asked."""
@@ -202,6 +275,9 @@ class SipPlane:
     def _launch(self, leg: SipLeg, attempt: Attempt) -> None:
         """Send the INVITE to the next place. Raises `Unprintable` or `SignallingError`, and then nothing was sent."""
         candidate = attempt.current = attempt.candidates.popleft()
+        self._send_invite(leg, attempt, candidate)
+
+    def _send_invite(self, leg: SipLeg, attempt: Attempt, candidate: Candidate) -> None:
         leg.is_private = candidate.transport == "tls"
         if attempt.call.offer.srtp and not leg.is_private:
             raise SignallingError("keys would go over the network in the clear")
@@ -270,6 +346,9 @@ class SipPlane:
     def dialog_snapshot(self, leg: SipLeg) -> bytes | None:
         return None if leg.id is None else self._shell.ua.dialog_snapshot(leg.id)
 
+    def early_snapshot(self, leg: SipLeg) -> bytes | None:
+        return None if leg.id is None else self._shell.ua.early_snapshot(leg.id)
+
     def _command(self, leg: SipLeg, act: Callable[[LegId, float], None]) -> None:
         if leg.id is not None:
             act(leg.id, self._shell.now())
@@ -277,15 +356,33 @@ class SipPlane:
 
     # --- news of the user agent
 
-    def _gate(self, request: Request, flow: Flow) -> int | None:
-        return None if self._door.admit(flow.remote[0]) is not None else 403
+    def _gate(self, request: Request, flow: Flow) -> Turned | None:
+        """Trunks are known by their address, phones by their password, wherever they are; of everybody else only this
+        machine and configured hosts may call."""
+        host = flow.remote[0]
+        visitor = self._door.admit(host)
+        if (visitor is None or visitor.trunk is None) and self.phones.may_come_from(host):
+            domain = self.phones.domain_of(request)
+            if domain is not None and request.method in ("REGISTER", "INVITE"):
+                return None if self._shell.ua.is_repeat(request) else self.phones.check(request, domain, flow)
+            if request.method == "OPTIONS" and self.phones.is_known(host):
+                return None
+        if visitor is None:
+            return Turned(403, ())
+        return Turned(404, ()) if request.method == "REGISTER" else None
+
+    def _respond(self, news: OutOfDialogRequest, status: int, headers: HeaderPairs) -> None:
+        self._shell.ua.respond(news.transaction, news.request, status, self._shell.now(), headers)
+        self._shell.flush()
 
     def _handle_news(self, output: Output) -> None:
         if isinstance(output, IncomingInvite):
             self._guard(self._handle_invite, output)
+        elif isinstance(output, OutOfDialogRequest):
+            self.phones.handle_register(output)
         elif isinstance(output, OptionsAnswered):
             self._watch.handle_answer(output)
-        elif not isinstance(output, Send | OutOfDialogRequest):
+        elif not isinstance(output, Send):
             leg = self._legs.get(output.leg)
             if leg is not None:
                 self._tell_leg(leg, output)
@@ -302,7 +399,8 @@ class SipPlane:
     def _handle_invite(self, invite: IncomingInvite) -> None:
         leg = SipLeg(self, self._new_sdp(), invite.leg, None)
         self._legs[invite.leg] = leg
-        visitor = self._door.admit(invite.flow.remote[0])
+        endpoint = self.phones.endpoint_behind(invite.request)
+        visitor = Visitor(None) if endpoint is not None else self._door.admit(invite.flow.remote[0])
         if visitor is None:
             self._refuse(leg, 403)
             return
@@ -317,6 +415,8 @@ class SipPlane:
         try:
             offer = None if read is None else read[1]
             call = read_invite(invite.request, visitor, offer, wants_encryption=must_encrypt)
+            if endpoint is not None:
+                call = as_call_of(endpoint, call)
         except SipError as error:
             self._refuse(leg, error.status)
             return

@@ -1,6 +1,8 @@
 """From an INVITE to `IncomingCall`."""
 
+from trebuchet.base.values import replace
 from trebuchet.calls.interfaces import IncomingCall
+from trebuchet.model.endpoint import Endpoint
 from trebuchet.model.media_description import MediaDescription
 from trebuchet.signalling.door import Visitor
 from trebuchet.signalling.identity import read_caller, read_diversion, read_diversion_headers, read_sip_headers
@@ -27,4 +29,18 @@ def read_invite(
         request_uri=str(request.uri),
         trunk=visitor.trunk,
         wants_encryption=wants_encryption,
+    )
+
+
+def as_call_of(endpoint: Endpoint, call: IncomingCall) -> IncomingCall:
+    """The call of a phone that has shown which endpoint it is: nothing else it says about its caller is believed."""
+    return replace(
+        call,
+        from_=endpoint.address,
+        endpoint_id=endpoint.id,
+        preferred_id=None,
+        withholds_number=False,
+        withholds_name=False,
+        diversion=None,
+        diversion_headers=(),
     )

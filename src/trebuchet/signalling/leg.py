@@ -8,7 +8,7 @@ from trebuchet.model.media_description import MediaDescription
 from trebuchet.model.trunk import Trunk
 from trebuchet.signalling.resolver import Candidate
 from trebuchet.sip.offer_answer import SdpSession
-from trebuchet.sip.outputs import LegId
+from trebuchet.sip.outputs import Flow, LegId
 from trebuchet.sip.sdp import SessionDescription
 from trebuchet.sip.uri import SipUri
 
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 
 class Attempt:
-    """An outgoing call on its way: where it may still be tried (RFC 3263 4.3)."""
+    """An outgoing call on its way: where it may still be tried (RFC 3263 4.3); to a phone by its `flow` alone."""
 
-    __slots__ = ("call", "candidates", "current", "target", "trunk")
+    __slots__ = ("call", "candidates", "current", "flow", "target", "trunk")
 
-    def __init__(self, call: OutgoingCall, target: SipUri, trunk: Trunk | None) -> None:
+    def __init__(self, call: OutgoingCall, target: SipUri, trunk: Trunk | None, flow: Flow | None = None) -> None:
         self.call = call
         self.target = target
         self.trunk = trunk
+        self.flow = flow
         self.candidates: deque[Candidate] = deque()
         self.current: Candidate | None = None
 
@@ -88,3 +89,6 @@ class SipLeg:
 
     def dialog_snapshot(self) -> bytes | None:
         return None if self.has_ended else self._plane.dialog_snapshot(self)
+
+    def early_snapshot(self) -> bytes | None:
+        return None if self.has_ended else self._plane.early_snapshot(self)

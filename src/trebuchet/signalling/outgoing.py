@@ -6,6 +6,7 @@ from trebuchet.signalling.door import Door
 from trebuchet.signalling.identity import write_sender
 from trebuchet.signalling.leg import Attempt
 from trebuchet.signalling.numbers import is_number
+from trebuchet.signalling.phones import Phones
 from trebuchet.signalling.resolver import Candidate
 from trebuchet.signalling.routes import Routes
 from trebuchet.sip.client_auth import TrunkCredentials
@@ -39,6 +40,17 @@ def read_target(to: str, door: Door) -> SipUri:
         raise DestinationForbidden("this host may not be called")
     params = tuple(pair for pair in uri.params if pair[0].lower() in KEPT_PARAMETERS)
     return uri.replace(params=params, headers=(), password=None)
+
+
+def read_own_domain(to: str, phones: Phones) -> SipUri | None:
+    """The address, when its host is a domain of ours; `None` for numbers and everybody else's addresses."""
+    if is_number(to):
+        return None
+    try:
+        uri = parse_uri(to)
+    except Malformed:
+        return None
+    return uri if uri.scheme != "tel" and phones.is_domain(uri.host) else None
 
 
 def plan(call: OutgoingCall, routes: Routes, door: Door) -> Attempt:
@@ -78,12 +90,18 @@ def write_invite(attempt: Attempt, candidate: Candidate, domain: str, body: byte
     return OutgoingInvite(
         target=attempt.target,
         from_=sender.from_,
-        to=NameAddress.of(attempt.target.replace(params=(), port=None)),
-        destination=Destination(candidate.host, candidate.port, candidate.transport),
+        to=NameAddress.of(_addressee(attempt)),
+        destination=attempt.flow or Destination(candidate.host, candidate.port, candidate.transport),
         body=body,
         headers=sender.headers,
         credentials=_credentials(attempt, candidate),
     )
+
+
+def _addressee(attempt: Attempt) -> SipUri:
+    """Who is called: for a phone the endpoint, not the place where it can be found now."""
+    target = attempt.target if attempt.flow is None else parse_uri(attempt.call.to)
+    return target.replace(params=(), headers=(), password=None, port=None)
 
 
 def _credentials(attempt: Attempt, candidate: Candidate) -> TrunkCredentials | None:

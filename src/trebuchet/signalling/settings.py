@@ -6,6 +6,8 @@ from pathlib import Path
 
 from trebuchet.base.values import frozen, frozen_keywords
 from trebuchet.model.trunk import Trunk
+from trebuchet.sip.authenticator import MD5
+from trebuchet.sip.register import RegisterRules
 from trebuchet.sip.timers import TimerValues
 
 
@@ -52,6 +54,17 @@ class TraceSettings:
 
 
 @frozen_keywords
+class PhoneSettings:
+    """Registered phones."""
+
+    networks: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+    """Where they may register and call from (CIDR), once there are endpoints."""
+    algorithms: tuple[str, ...] = MD5
+    """What they are challenged with, in order."""
+    rules: RegisterRules = field(default_factory=RegisterRules)
+
+
+@frozen_keywords
 class SipSettings:
     binds: tuple[Bind, ...] = (Bind("127.0.0.1", 5060),)
     advertised_host: str | None = None
@@ -73,6 +86,7 @@ class SipSettings:
     probe_interval_s: float | None = None
     """How often each trunk is asked with OPTIONS whether it is there; `None` asks nobody."""
     limits: LinkLimits = field(default_factory=LinkLimits)
+    phones: PhoneSettings = field(default_factory=PhoneSettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
     tls_server: ssl.SSLContext | None = None
     """Needed for a bind with `tls`."""

@@ -21,6 +21,7 @@ from trebuchet.signalling.settings import Bind, SipSettings
 from trebuchet.signalling.tcp import StreamLink
 from trebuchet.signalling.trace import Trace
 from trebuchet.signalling.udp import UdpLink
+from trebuchet.sip.authenticator import Turned
 from trebuchet.sip.core import UserAgentConfig
 from trebuchet.sip.errors import Malformed, SipError
 from trebuchet.sip.message import Request, parse_message
@@ -37,8 +38,9 @@ PORT_TRIES = 20
 """Attempts to find one free port for all transports of a bind with port 0."""
 
 News = Callable[[Output], None]
-Gate = Callable[[Request, Flow], int | None]
-"""Looks at a request outside any dialog before the user agent does; a status refuses it without keeping state."""
+Gate = Callable[[Request, Flow], Turned | None]
+"""Looks at a request outside any dialog before the user agent does; what it gives is answered without keeping state.
+Raises `SipError` for a request that cannot be read."""
 
 
 class SipShell:
@@ -55,6 +57,7 @@ class SipShell:
         is_known: Callable[[str], bool] = lambda host: True,
         dns: Dns | None = None,
         product: str = "Trebuchet",
+        foreign_methods: frozenset[str] = frozenset(),
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -62,6 +65,7 @@ class SipShell:
         self._gate = gate
         self._is_known = is_known
         self._product = product
+        self._foreign_methods = foreign_methods
         self._rand = rand
         self.links: list[Link] = []
         self.addresses = LocalAddresses(self.links, settings.advertised_host)
@@ -91,6 +95,7 @@ class SipShell:
             session_expires_s=settings.session_expires_s,
             max_transactions=settings.max_transactions,
             max_calls=settings.max_calls,
+            foreign_methods=self._foreign_methods,
         )
 
     # --- life
@@ -214,12 +219,12 @@ class SipShell:
         try:
             if request.to.tag is not None:
                 return False
-            status = self._gate(request, flow)
-            if status is None and request.method == "INVITE" and not self.has_room():
-                status = None if self.ua.is_repeat(request) else 503
-            if status is None:
+            turned = self._gate(request, flow)
+            if turned is None and request.method == "INVITE" and not self.has_room():
+                turned = None if self.ua.is_repeat(request) else Turned(503, ())
+            if turned is None:
                 return False
-            self.ua.turn_away(request, status, flow)
+            self.ua.turn_away(request, turned.status, flow, turned.headers)
         except SipError:
             return not self._is_known(flow.remote[0])
         return True
@@ -329,6 +334,12 @@ class SipShell:
         best = candidates[0]
         self.remember_server_name((best.host, best.port), hop.host)
         self._put(send.data, Destination(best.host, best.port, best.transport), send.transaction)
+
+    def vouch(self, flow: Flow) -> None:
+        """Whoever speaks over this connection has shown who it is: it counts as a stranger's no longer."""
+        for link in self.links:
+            if isinstance(link, StreamLink) and link.transport == flow.transport and flow.connection_id is not None:
+                link.vouch(flow.connection_id)
 
     def remember_server_name(self, remote: tuple[str, int], name: str) -> None:
         """The name a TLS certificate of that place must bear."""

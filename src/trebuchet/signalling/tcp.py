@@ -169,6 +169,12 @@ class StreamLink:
         if place is not None and self._by_place.get(place) is connection:
             del self._by_place[place]
 
+    def vouch(self, connection_id: int) -> None:
+        """It is no stranger's, so that strangers cannot use up the room of those who are known."""
+        connection = self._connections.get(connection_id)
+        if connection is not None:
+            connection.is_stranger = False
+
     def _drop_stale(self) -> None:
         now = self._now()
         for connection in [each for each in self._connections.values() if each.is_stale(now)]:

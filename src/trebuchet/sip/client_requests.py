@@ -2,10 +2,11 @@
 
 from trebuchet.sip.call import Call, OwnOffer
 from trebuchet.sip.call_phases import CallEvent
-from trebuchet.sip.call_setup import CallSetup
+from trebuchet.sip.call_setup import CallSetup, cancel_for
 from trebuchet.sip.client_auth import MAX_ATTEMPTS
 from trebuchet.sip.core import ACCEPT, Core
 from trebuchet.sip.dialog import Dialog
+from trebuchet.sip.early_snapshot import PeerInvite, thaw
 from trebuchet.sip.errors import Unprintable
 from trebuchet.sip.message import Headers, Request, Response
 from trebuchet.sip.outputs import Destination, Flow, OptionsAnswered
@@ -18,6 +19,9 @@ _OFFERS = (Purpose.REINVITE, Purpose.REFRESH_INVITE, Purpose.UPDATE)
 SNAPSHOT_GAP = 10_000
 """How far the CSeq of a BYE from a snapshot lies beyond the snapshot's: more than the requests (a session refresh every
 few minutes) that the dead process can have sent. A peer refuses lower numbers and takes gaps (RFC 3261 12.2.2)."""
+
+GIVEN_UP_STATUS = 503
+"""What a caller hears whose call a crash ended before the answer: try somewhere else, or later."""
 
 
 class ClientRequests:
@@ -55,6 +59,20 @@ class ClientRequests:
         hop = dialog.next_hop()
         bye = dialog.request("BYE", cseq + SNAPSHOT_GAP, self._core.via(hop))
         self._core.transactions.start_client(bye, hop, None, Purpose.STRAY_BYE, now)
+
+    def give_up_from_snapshot(self, snapshot: bytes, now: float) -> None:
+        """End a call that an earlier process had not set up yet: CANCEL our INVITE and say BYE to whoever rang (an
+        answer that crosses it is acknowledged, and ended by BYE), or refuse the peer's. Raises `Malformed`."""
+        early, core = thaw(snapshot), self._core
+        if isinstance(early, PeerInvite):
+            transaction = core.transactions.start_server(early.request, early.flow, now)
+            core.reply(transaction.key, early.request, GIVEN_UP_STATUS, now, tag=early.tag)
+            return
+        deadline = now + core.config.timers.timeout
+        core.transactions.adopt_client(early.request, early.to, Purpose.INVITE, deadline)
+        core.transactions.start_client(cancel_for(early.request, None), early.to, None, Purpose.CANCEL, now)
+        for dialog in early.dialogs:
+            self.bye_from_snapshot(dialog, now)
 
     def handle_answer(self, transaction: ClientTransaction, response: Response, flow: Flow, now: float) -> None:
         """A final answer ends the wait, unless it asks for the request again in another form."""

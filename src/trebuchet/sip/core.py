@@ -143,7 +143,8 @@ class Core:
         if call.auth is not None:
             for name, value in call.auth.headers_for(request, hop, self.rand):
                 request.headers.add(name, value)
-        fallback = dialog.destination() if isinstance(hop, Flow) and hop.is_reliable else None
+        is_elsewhere = isinstance(hop, Flow) and hop.is_reliable and not dialog.is_behind_nat
+        fallback = dialog.destination() if is_elsewhere else None
         return self.transactions.start_client(request, hop, call.leg, purpose, now, fallback)
 
     def sent_request(self, transaction: ClientTransaction) -> Request:

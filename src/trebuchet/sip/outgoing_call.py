@@ -13,7 +13,7 @@ from trebuchet.sip.grammar import check_printable
 from trebuchet.sip.headers import NameAddress
 from trebuchet.sip.invite_client import MAX_FORKS, InviteClient
 from trebuchet.sip.message import Headers, Request, Response
-from trebuchet.sip.outputs import Destination, EndReason, Flow, HeaderPairs, LegId, Send
+from trebuchet.sip.outputs import Destination, EndReason, Flow, HeaderPairs, LegId, NextHop, Send
 from trebuchet.sip.prack import Prack
 from trebuchet.sip.session_timer import SessionTimer
 from trebuchet.sip.transaction import Purpose
@@ -28,13 +28,14 @@ class OutgoingInvite:
     """An INVITE to send.
 
     `from_` and `to` carry no tag. `headers` come after ours, in order (X-, P-Asserted-Identity, Privacy, Diversion).
-    `credentials` answer challenges of `destination` only.
+    `credentials` answer challenges of `destination` only. To a `Flow` everything of the call goes that way, whatever
+    Contact the peer shows: it is a registered phone, perhaps behind a NAT.
     """
 
     target: SipUri
     from_: NameAddress
     to: NameAddress
-    destination: Destination
+    destination: NextHop
     body: bytes
     headers: HeaderPairs = ()
     credentials: TrunkCredentials | None = None
@@ -54,7 +55,7 @@ class OutgoingCalls:
         core = self._core
         call = Call(core.new_leg(), True, core.new_tag())
         if order.credentials is not None:
-            call.auth = ClientAuth(order.credentials, order.destination.host)
+            call.auth = ClientAuth(order.credentials, _host(order.destination))
         call.local_body = order.body
         call.cseq = core.rand.below(1 << 16)
         request = self._build(call, order)
@@ -67,7 +68,7 @@ class OutgoingCalls:
 
     def _build(self, call: Call, order: OutgoingInvite) -> Request:
         core = self._core
-        host = core.config.local_address(order.destination.transport or "udp", order.destination.host)[0]
+        host = core.config.local_address(order.destination.transport or "udp", _host(order.destination))[0]
         headers = Headers()
         headers.add("Via", core.via(order.destination))
         headers.add("Max-Forwards", "70")
@@ -99,6 +100,7 @@ class OutgoingCalls:
             self._handle_plain_progress(call, response, now)
             return
         dialog = Dialog.from_response(response, self._core.sent_request(transaction).uri_text, flow)
+        dialog.is_behind_nat = isinstance(transaction.to, Flow)
         if response.status < 200:
             self._handle_progress(call, dialog, response, now)
         else:
@@ -193,6 +195,10 @@ class OutgoingCalls:
         if call.phase is Phase.CANCELLING:
             self._setup.step(call, CallEvent.GIVE_UP, now)
         self._core.disarm(call, CallTimer.GIVE_UP_CANCEL)
+
+
+def _host(hop: NextHop) -> str:
+    return hop.host if isinstance(hop, Destination) else hop.remote[0]
 
 
 def check_response(response: Response, flow: Flow) -> None:

@@ -102,6 +102,15 @@ class Transactions:
         self._start(transaction, now)
         return transaction
 
+    def adopt_client(self, request: Request, to: NextHop, purpose: Purpose, deadline: float) -> None:
+        """Look after an INVITE that an earlier process sent and that got a provisional answer, until the deadline.
+        Nothing is sent."""
+        key = client_key(request.via.branch, request.method)
+        transaction = InviteClient(key, request.to_bytes(), to, None, purpose, None)
+        transaction.state, transaction.interval = State.PROCEEDING, self._values.t1
+        self._clients[key] = transaction
+        self.limit(key, deadline)
+
     def client(self, key: str) -> ClientTransaction | None:
         return self._clients.get(key)
 

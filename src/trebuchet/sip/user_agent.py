@@ -16,6 +16,7 @@ from trebuchet.sip.call_phases import CallEvent
 from trebuchet.sip.call_setup import CallSetup, Facts
 from trebuchet.sip.client_requests import ClientRequests
 from trebuchet.sip.core import Core, UserAgentConfig
+from trebuchet.sip.early_snapshot import OurInvite, PeerInvite, freeze, place_of
 from trebuchet.sip.errors import Malformed, SipError, Unprintable
 from trebuchet.sip.grammar import check_printable
 from trebuchet.sip.in_dialog import InDialog, options_headers
@@ -119,13 +120,15 @@ class UserAgent:
         """Whether the request has come before and been let in. Raises `SipError` for one that cannot be read."""
         return self._core.transactions.find_server(request) is not None
 
-    def turn_away(self, request: Request, status: int, flow: Flow) -> None:
-        """Refuse a request of somebody who may not talk to us, unchecked and without keeping anything. Never raises."""
+    def turn_away(self, request: Request, status: int, flow: Flow, headers: HeaderPairs = ()) -> None:
+        """Refuse a request of somebody who may not talk to us, or has not shown who it is, unchecked and without
+        keeping anything. Never raises."""
         try:
             _stamp(request, flow)
         except (SipError, Unprintable):
             return
-        headers = (self._core.retry_after(),) if status == 503 else ()
+        if status == 503 and not headers:
+            headers = (self._core.retry_after(),)
         self._send_stateless(request, status, headers, flow)
 
     def handle_timeout(self, now: float) -> None:
@@ -226,6 +229,24 @@ class UserAgent:
         if call is None or call.dialog is None or call.phase not in _WITH_SNAPSHOT:
             return None
         return call.dialog.snapshot(call.cseq)
+
+    def early_snapshot(self, leg: LegId) -> bytes | None:
+        """What `give_up_from_snapshot` needs after a restart: for an outgoing call that rings, and for an incoming one
+        over UDP that is not answered (a stream ends with its process, and the caller sees that)."""
+        call = self._core.calls.get(leg)
+        if call is None:
+            return None
+        if call.phase is Phase.INVITED and call.invite is not None and call.flow is not None:
+            return None if call.flow.is_reliable else freeze(PeerInvite(call.invite, call.flow, call.local_tag))
+        transaction = self._core.transactions.client(call.invite_key)
+        if call.phase is not Phase.PROCEEDING or transaction is None:
+            return None
+        dialogs = tuple(dialog.snapshot(call.cseq) for dialog in call.early.values())
+        return freeze(OurInvite(self._core.sent_request(transaction), place_of(transaction.to), dialogs))
+
+    def give_up_from_snapshot(self, snapshot: bytes, now: float) -> None:
+        """End a call that an earlier process had not set up. Raises `Malformed` for anything but such a snapshot."""
+        self._requests.give_up_from_snapshot(snapshot, now)
 
     def bye_from_snapshot(self, snapshot: bytes, now: float) -> None:
         """Say BYE in a dialog an earlier process had. Raises `Malformed` for anything but a snapshot."""
