@@ -15,10 +15,10 @@ import structlog
 
 from trebuchet.base.clock import Clock
 from trebuchet.base.errors import TrebuchetError
-from trebuchet.base.ids import CallId, RecordingId
+from trebuchet.base.ids import CallId, MeetingId, RecordingId
 from trebuchet.base.units import RATE_HZ
 from trebuchet.base.values import frozen
-from trebuchet.calls.commands import CallNotReady, TransferFailed, UpdateCall
+from trebuchet.calls.commands import CallNotReady, TransferFailed, UpdateCall, WrongCallState
 from trebuchet.calls.effects import EffectsPerformer
 from trebuchet.calls.inbox import Inbox
 from trebuchet.calls.interfaces import (
@@ -43,25 +43,31 @@ from trebuchet.calls.stimuli import (
     Answer,
     Fail,
     HangUp,
+    KeyPressed,
     LegAnswered,
     LegEnded,
+    LegRang,
+    MeetingNews,
     Reject,
     StartTransfer,
     Status,
     Step,
     Stimulus,
 )
+from trebuchet.calls.transcribing import TranscriptionRules
 from trebuchet.model.call import CallState, TransferRequest
 from trebuchet.model.cause import Blame, Cause
-from trebuchet.model.event import Arrived, Created, DigitPressed, RecordingFinished
+from trebuchet.model.event import Arrived, Created, Fact, RecordingFinished
 from trebuchet.model.media_description import MediaDescription
 from trebuchet.model.prompt import RenderedPrompt
 from trebuchet.model.recording import Recording, RecordingState
+from trebuchet.model.transcription import Transcription
 
 logger = structlog.get_logger(__name__)
 
 STORE_RETRY_S = (0.05, 0.2, 1.0, 5.0)
 """Waits between attempts to store what has already happened; the last one repeats."""
+STUCK = "an earlier event of the call is not stored yet"
 MAX_ERRORS = 3
 """Errors of ours in one call's handling after which the call is dropped without further ado: the first already ends
 it in good order, the others leave room for its recordings."""
@@ -75,6 +81,7 @@ class Collaborators:
     log: Log
     signalling: SignallingPlane
     finisher: RecordingFinisher
+    transcribing: TranscriptionRules
     clock: Clock
     policy: CallPolicy
     tell: Callable[[CallId, Stimulus], None]
@@ -83,6 +90,8 @@ class Collaborators:
     """The media port of another call, to be joined with."""
     forget: Callable[[CallId], None]
     """The actor has finished."""
+    tell_meeting: Callable[[MeetingId, MeetingNews], None] = lambda meeting_id, news: None
+    """Tell the owner of a bridge or conference, if it lives."""
 
 
 @frozen
@@ -91,21 +100,23 @@ class Departure:
 
     actor: "CallActor"
     invite: OutgoingCall
-    whisper: RenderedPrompt | None = None
+    whispers: tuple[RenderedPrompt, ...] = ()
 
 
 @frozen
 class _Command:
     command: UpdateCall
-    departure: Departure | None
-    """The prepared new call of a transfer."""
+    departures: tuple[Departure, ...]
+    """The prepared new calls of a transfer."""
     done: "asyncio.Future[None]"
 
 
 @frozen
-class _Digit:
-    digit: str
-    duration_ms: int | None
+class _Request:
+    """Anything else that a client wants of the call."""
+
+    stimulus: Stimulus
+    done: "asyncio.Future[None]"
 
 
 @frozen
@@ -125,7 +136,21 @@ class _RecordingSaved:
     recording: Recording
 
 
-_Message = Stimulus | _Command | _Digit | _PlaybackDone | _RecorderStopped | _RecordingSaved
+@frozen
+class _Note:
+    """Something that happened beside the call and belongs into its log."""
+
+    fact: Fact
+    transcription: Transcription
+    done: "asyncio.Future[None]"
+
+
+_Message = Stimulus | _Command | _Request | _PlaybackDone | _RecorderStopped | _RecordingSaved | _Note
+
+
+def _refuse(message: _Command | _Request | _Note, error: Exception) -> None:
+    if not message.done.done():
+        message.done.set_exception(error)
 
 
 class CallActor:
@@ -137,11 +162,15 @@ class CallActor:
         self.incoming: IncomingCall | None = None
         self._with = with_
         self._inbox: Inbox[_Message] = Inbox()
-        self._planes = EffectsPerformer(self.id, with_.tell, with_.port_of, self._inbox.put)
+        self._planes = EffectsPerformer(self.id, with_.tell, with_.port_of, self._inbox.put, with_.tell_meeting)
         self._saving: dict[RecordingId, Recording] = {}
         """Recordings whose file is not downloadable yet; the actor outlives its call for them."""
         self._savers: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._is_gone = False
+        """Nobody reads the inbox any more."""
+        self._is_stuck = False
+        """Something has happened that the log cannot store yet."""
 
     @property
     def port(self) -> MediaPort | None:
@@ -157,6 +186,8 @@ class CallActor:
         """Start as an incoming call: it is stored, and the application is told or the call answered at once."""
         self.incoming = incoming
         self._planes.begin(leg, incoming.offer, is_incoming=True)
+        call = replace(self.status.call, dialog=self._planes.early_dialog())
+        self.status = replace(self.status, call=call)
         self._planes.start_ring_timer(self._with.policy.ring_limit_s)
         self._task = asyncio.get_running_loop().create_task(self._arrive(is_auto_answered), name=self.id)
 
@@ -170,7 +201,7 @@ class CallActor:
             self._inbox.put(LegEnded(Cause.TEMPORARY_FAILURE, Blame.US, str(error)))
             raise
         else:
-            self._planes.begin(leg, None, is_incoming=False, whisper=departure.whisper)
+            self._planes.begin(leg, None, is_incoming=False, whispers=departure.whispers)
             self._planes.start_ring_timer(float(self.status.call.ring_timeout_s or self._with.policy.ring_limit_s))
         finally:
             self._task = asyncio.get_running_loop().create_task(self._live(), name=self.id)
@@ -207,6 +238,7 @@ class CallActor:
                     self._inbox.put(Fail(Cause.INTERNAL, Blame.US, type(error).__name__))
         finally:
             self._planes.close()
+            self._is_gone = True
             self._refuse_rest()
             self._with.forget(self.id)
 
@@ -214,17 +246,47 @@ class CallActor:
     def _is_finished(self) -> bool:
         return self.status.call.state.is_final and not self._saving
 
+    def _check_lives(self) -> None:
+        """Whoever prepared a command for a while may come too late. Raises `WrongCallState`, `CallNotReady`."""
+        if self._is_gone and self.status.call.state.is_final:
+            raise WrongCallState(self.id, self.status.call.state)
+        if self._is_gone:
+            raise CallNotReady(self.id)
+
     def _refuse_rest(self) -> None:
         for message in self._inbox.rest():
-            if isinstance(message, _Command) and not message.done.done():
-                message.done.set_exception(CallNotReady(self.id))
+            if isinstance(message, _Command | _Request | _Note):
+                _refuse(message, CallNotReady(self.id))
 
     # --- what arrives -----------------------------------------------------------------------------------------------
 
-    async def obey(self, command: UpdateCall, departure: Departure | None = None) -> None:
+    async def obey(self, command: UpdateCall, departures: tuple[Departure, ...] = ()) -> None:
         """A client's update, in turn. Raises what `CallCommands.update` names."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self._inbox.offer(_Command(command, departure, done)):
+        self._check_lives()
+        if self._is_stuck:
+            raise LogUnavailable(STUCK)
+        if not self._inbox.offer(_Command(command, departures, done)):
+            raise CallNotReady(self.id)
+        await done
+
+    async def note(self, fact: Fact, transcription: Transcription) -> None:
+        """Store a fact from beside the call, in turn. Raises `CallNotReady` when the call is gone, and then nothing
+        of it will be stored here."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._is_gone:
+            raise CallNotReady(self.id)
+        self._inbox.put(_Note(fact, transcription, done))
+        await done
+
+    async def ask(self, stimulus: Stimulus) -> None:
+        """A client's command that is one stimulus, in turn. Raises what the stimulus' rule raises, `WrongCallState`,
+        `CallNotReady` and `LogUnavailable`."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._check_lives()
+        if self._is_stuck:
+            raise LogUnavailable(STUCK)
+        if not self._inbox.offer(_Request(stimulus, done)):
             raise CallNotReady(self.id)
         await done
 
@@ -234,6 +296,7 @@ class CallActor:
 
     def handle_ringing(self) -> None:
         """The callee rings: nothing changes for the API."""
+        self._inbox.put(LegRang(self._planes.early_dialog()))
 
     def handle_answered(self, answer: MediaDescription | None) -> None:
         if self._accept(answer):
@@ -264,7 +327,7 @@ class CallActor:
             return None
 
     def handle_digit(self, digit: str, duration_ms: int | None) -> None:
-        self._inbox.offer(_Digit(digit, duration_ms))
+        self._inbox.offer(KeyPressed(digit, duration_ms))
 
     handle_media_digit = handle_digit
 
@@ -287,50 +350,66 @@ class CallActor:
 
     async def _take(self, message: _Message) -> None:
         match message:
-            case _Command():
+            case _Command() | _Request():
                 await self._obey(message)
-            case _Digit(digit, duration_ms):
-                if self.status.call.state.is_up:
-                    await self._follow(Step(self.status, (DigitPressed(digit, duration_ms),)))
             case _PlaybackDone(playback):
                 self._planes.playback_done(playback)
             case _RecorderStopped():
                 await self._recorder_stopped(message)
             case _RecordingSaved(recording):
                 await self._recording_saved(recording)
+            case _Note():
+                await self._take_note(message)
             case _:
                 await self._follow(self._with.machine.decide(self.status, message, self._with.clock.utc()))
 
-    async def _obey(self, message: _Command) -> None:
+    async def _obey(self, message: _Command | _Request) -> None:
         try:
-            await self._execute(message)
+            await (self._execute(message) if isinstance(message, _Command) else self._comply(message.stimulus))
         except TrebuchetError as error:
-            if not message.done.done():
-                message.done.set_exception(error)
+            _refuse(message, error)
+        except Exception as error:
+            _refuse(message, error)  # whoever waits must be told, before the call ends for it
+            raise
         else:
             if not message.done.done():
                 message.done.set_result(None)
 
     async def _execute(self, message: _Command) -> None:
-        departure, command = message.departure, message.command
-        stimulus = self._stimulus(command, departure)
+        departures, command = message.departures, message.command
+        stimulus = self._stimulus(command, departures)
         step = self._with.machine.update(self.status, command, stimulus, self._with.clock.utc())
-        created = () if departure is None else (Change(departure.actor.status.call, (Created(),)),)
+        created = tuple(Change(departure.actor.status.call, (Created(),)) for departure in departures)
         if step != Step(self.status) or created:
             await self._with.log.commit(step.unit(*created))
         self._adopt(step)
         self._planes.perform(step.effects)
-        if departure is not None:
+        self._depart(departures)
+
+    def _depart(self, departures: tuple[Departure, ...]) -> None:
+        """Dial the new calls of a transfer. Raises `TransferFailed` when none could be."""
+        failed: list[SignallingError] = []
+        for departure in departures:
             try:
                 departure.actor.begin_outgoing(departure)
             except SignallingError as error:
-                raise TransferFailed(self.id, departure.actor.status.call.to) from error
+                failed.append(error)
+        if departures and len(failed) == len(departures):
+            raise TransferFailed(self.id, departures[0].actor.status.call.to) from failed[0]
 
-    def _stimulus(self, command: UpdateCall, departure: Departure | None) -> Stimulus | None:
-        if command.transfer is not None and departure is not None:
+    async def _comply(self, stimulus: Stimulus) -> None:
+        step = self._with.machine.decide(self.status, stimulus, self._with.clock.utc())
+        if step.unit() != Step(self.status).unit():
+            await self._with.log.commit(step.unit())
+        self._adopt(step)
+        self._planes.perform(step.effects)
+
+    def _stimulus(self, command: UpdateCall, departures: tuple[Departure, ...]) -> Stimulus | None:
+        if command.transfer is not None and departures:
             wanted = command.transfer
             request = TransferRequest(to=wanted.to, caller_id=wanted.caller_id, whisper=wanted.whisper)
-            return StartTransfer(departure.actor.id, request)
+            target, *also = (departure.actor.id for departure in departures)
+            return StartTransfer(target, request, tuple(also), wanted.told)
         match command.state:
             case CallState.ANSWERED:
                 return Answer(self._planes.dialog())
@@ -361,9 +440,17 @@ class CallActor:
     async def _recording_saved(self, recording: Recording) -> None:
         ended_at = recording.ended_at or self._with.clock.utc()
         is_complete = recording.state is RecordingState.COMPLETE
-        fact = RecordingFinished(recording.id, is_complete, recording.started_at, ended_at)
-        await self._follow(Step(self.status, (fact,), (recording,)))
+        fact = RecordingFinished(
+            recording.id, is_complete, recording.started_at, ended_at, recording.is_silent, recording.webhook
+        )
+        automatic = self._with.transcribing.automatic(self.status.call, recording, self._with.clock.utc())
+        await self._follow(Step(self.status, (fact,), (recording,), transcriptions=automatic))
         self._saving.pop(recording.id, None)
+
+    async def _take_note(self, note: _Note) -> None:
+        await self._follow(Step(self.status, (note.fact,), transcriptions=(note.transcription,)))
+        if not note.done.done():
+            note.done.set_result(None)
 
     # --- storing ----------------------------------------------------------------------------------------------------
 
@@ -375,8 +462,19 @@ class CallActor:
         self._planes.perform(step.effects)
         unit, attempt = step.unit(), 0
         while not await self._try_commit(unit):
+            self._is_stuck = True
+            self._refuse_clients()
             await asyncio.sleep(STORE_RETRY_S[min(attempt, len(STORE_RETRY_S) - 1)])
             attempt += 1
+        self._is_stuck = False
+
+    def _refuse_clients(self) -> None:
+        """Nothing can be stored: clients who wait are told so, what planes reported is kept."""
+        for message in self._inbox.rest():
+            if isinstance(message, _Command | _Request):
+                _refuse(message, LogUnavailable(STUCK))
+            else:
+                self._inbox.put(message)
 
     async def _try_commit(self, unit: UnitOfWork) -> bool:
         try:

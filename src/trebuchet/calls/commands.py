@@ -8,17 +8,20 @@ from dataclasses import field
 from typing import Protocol
 
 from trebuchet.base.errors import LocalError, RemoteError
-from trebuchet.base.ids import AccountId, CallId
+from trebuchet.base.ids import AccountId, CallId, GatherId, RecordingId
 from trebuchet.base.values import frozen_keywords
 from trebuchet.calls.interfaces import LogUnavailable as LogUnavailable
 from trebuchet.calls.interfaces import PromptError as PromptError
 from trebuchet.calls.interfaces import PromptUnreachable as PromptUnreachable
 from trebuchet.calls.interfaces import PromptUnsupported as PromptUnsupported
 from trebuchet.calls.interfaces import PromptUrlInvalid as PromptUrlInvalid
+from trebuchet.calls.interfaces import SilenceLimit as SilenceLimit
 from trebuchet.calls.interfaces import SpeechFailed as SpeechFailed
+from trebuchet.model import gather
 from trebuchet.model.call import CallState, WebhookTarget
 from trebuchet.model.prompt import Prompt
-from trebuchet.model.recording import RecordingFormat, RecordingSettings
+from trebuchet.model.recording import Recording, RecordingFormat, RecordingSettings
+from trebuchet.model.transcription import Transcription
 
 # --- what can be wrong ----------------------------------------------------------------------------------------------
 
@@ -70,6 +73,27 @@ class RecordingLimitTooLong(CommandError):
     def __init__(self, limit_s: int) -> None:
         super().__init__(f"at most {limit_s} s")
         self.limit_s = limit_s
+
+
+class RecordingNotComplete(CommandError):
+    """Only finished recordings can be transcribed."""
+
+    code = "recording-not-complete"
+
+    def __init__(self, recording_id: RecordingId) -> None:
+        super().__init__(recording_id)
+        self.recording_id = recording_id
+
+
+class RecordingNotTranscribable(CommandError):
+    """Only wav can be transcribed."""
+
+    code = "recording-not-transcribable"
+
+    def __init__(self, recording_id: RecordingId, media_name: str) -> None:
+        super().__init__(recording_id)
+        self.recording_id = recording_id
+        self.media_name = media_name
 
 
 class CallerIdNotAllowed(CommandError):
@@ -176,6 +200,38 @@ class CallNotReady(CommandError):
         self.call_id = call_id
 
 
+class NothingPlays(CommandError):
+    """Playing was to be stopped, but nothing plays."""
+
+    code = "nothing-plays"
+
+    def __init__(self, call_id: CallId) -> None:
+        super().__init__(call_id)
+        self.call_id = call_id
+
+
+class DigitsNotSent(CommandError):
+    """Too many digits wait to be sent already."""
+
+    code = "digits-not-sent"
+    retryable = True
+
+    def __init__(self, call_id: CallId, digits: str) -> None:
+        super().__init__(call_id)
+        self.call_id = call_id
+        self.digits = digits
+
+
+class AlreadyGathering(CommandError):
+    """The call gathers digits; one gather at a time."""
+
+    code = "already-gathering"
+
+    def __init__(self, call_id: CallId) -> None:
+        super().__init__(call_id)
+        self.call_id = call_id
+
+
 class Overloaded(LocalError):
     """No room for a new call, or the server is draining."""
 
@@ -205,6 +261,8 @@ class CreateCall:
     sip_headers: dict[str, str] = field(default_factory=dict)
     bridge_id: str | None = None
     conference_id: str | None = None
+    call_id: CallId | None = None
+    """The id the new call gets; `None`: any."""
 
 
 @frozen_keywords
@@ -220,6 +278,16 @@ class Transfer:
     diversion_treatment: str = "none"
     """`none`, `propagate` or `stack`."""
     diversion_reason: str = "unknown"
+    new_call_id: CallId | None = None
+    """The id the new call gets; `None`: any."""
+    also_to: tuple[str, ...] = ()
+    """Further parties that ring at the same time; the first to answer is connected."""
+    ring_timeout_s: int | None = None
+    """`None`: the server's own."""
+    further_whispers: tuple[Prompt, ...] = ()
+    """What the party hears after `whisper`."""
+    told: WebhookTarget | None = None
+    """Who is told when the connected parties part; `None`: nobody."""
 
 
 @frozen_keywords
@@ -245,8 +313,103 @@ class UpdateCall:
         )
 
 
+@frozen_keywords
+class PlayAudio:
+    """Play to the call's party; replaces what plays now."""
+
+    account_id: AccountId
+    call_id: CallId
+    prompt: Prompt
+    is_looped: bool = False
+    """Until it is stopped."""
+    tag: str | None = None
+    is_silent: bool = False
+    """Whether its beginning and end go to the log alone, not to the application."""
+
+
+@frozen_keywords
+class StopAudio:
+    """Stop what plays, whatever it is."""
+
+    account_id: AccountId
+    call_id: CallId
+
+
+@frozen_keywords
+class SendDigits:
+    """Send keys to the call's party: `0-9*#A-D`, `,` and `w` pause 0.5 s, `W` 1 s; at most `MAX_SENT_DIGITS`."""
+
+    account_id: AccountId
+    call_id: CallId
+    digits: str
+
+
+MAX_SENT_DIGITS = 92
+"""Most characters of one `SendDigits` (API rule)."""
+
+
+@frozen_keywords
+class StartGather:
+    """Collect keys of the call's party. Ranges as in `model.gather.Gather`, checked already."""
+
+    account_id: AccountId
+    call_id: CallId
+    gather_id: GatherId | None = None
+    """The id the gather gets; `None`: any."""
+    max_digits: int = gather.MAX_DIGITS
+    inter_digit_s: float = gather.DEFAULT_INTER_DIGIT_S
+    terminators: str = gather.DEFAULT_TERMINATORS
+    suppresses_digits: bool = False
+    tag: str | None = None
+    prompt: Prompt | None = None
+    """Played until the first key."""
+    is_looped: bool = False
+    """Whether the prompt is repeated until then."""
+    further_prompts: tuple["GatherPrompt", ...] = ()
+    """Played after it, until the first key."""
+    is_silent: bool = False
+    """Whether the end goes to the log alone, not to the application."""
+
+
+@frozen_keywords
+class StopGather:
+    """End the gather now; nothing happens when it has ended, or is unknown."""
+
+    account_id: AccountId
+    call_id: CallId
+    gather_id: GatherId
+
+
+@frozen_keywords
+class GatherPrompt:
+    """A prompt of a gather after its first one. Without a key in `pause_s` before it, it is played."""
+
+    prompt: Prompt
+    pause_s: float = 0.0
+
+
+@frozen_keywords
+class StartRecording:
+    """Record the call now, with settings for this recording alone."""
+
+    account_id: AccountId
+    call_id: CallId
+    format: RecordingFormat = RecordingFormat.WAV
+    max_duration_s: int | None = None
+    """`None`: the server's maximum."""
+    channels: int | None = None
+    """1: mixed; 2: each party has its own; `None`: as the server records anyway."""
+    silence: SilenceLimit | None = None
+    is_silent: bool = False
+    """Whether its end goes to the log alone, not to the application."""
+    webhook: WebhookTarget | None = None
+    """Where its event goes instead of the call's own target."""
+    transcript_webhook: WebhookTarget | None = None
+    """Set: it is transcribed, and that event goes here."""
+
+
 class CallCommands(Protocol):
-    """The facade of call control."""
+    """The facade of call control. Every method raises `CallNotFound`, `CallNotReady` and `LogUnavailable`."""
 
     async def create(self, command: CreateCall) -> CallId:
         """Committed before it returns; the INVITE follows at once. Raises `NoNumbers`, `NumberNotOwned`,
@@ -257,4 +420,40 @@ class CallCommands(Protocol):
     async def update(self, command: UpdateCall) -> CallId | None:
         """The new state is in force and committed when it returns. Returns the new call's id for a transfer.
         Raises the errors above; nothing has changed then."""
+        ...
+
+    async def play_audio(self, command: PlayAudio) -> None:
+        """The prompt is rendered first; when this returns, it plays and its `PlaybackChanged` is committed. Raises
+        `WrongCallState` and every kind of `PromptError`."""
+        ...
+
+    async def stop_audio(self, command: StopAudio) -> None:
+        """Raises `NothingPlays`, `WrongCallState`."""
+        ...
+
+    async def send_digits(self, command: SendDigits) -> None:
+        """They go out after those being sent. Raises `DigitsNotSent`, `WrongCallState`."""
+        ...
+
+    async def start_gather(self, command: StartGather) -> GatherId:
+        """Committed when it returns. Raises `AlreadyGathering`, `WrongCallState` and every kind of `PromptError`."""
+        ...
+
+    async def stop_gather(self, command: StopGather) -> None:
+        """The end is committed when it returns."""
+        ...
+
+    async def start_recording(self, command: StartRecording) -> None:
+        """Raises `AlreadyRecording`, `RecordingLimitTooLong`, `WrongCallState`."""
+        ...
+
+    async def silence_keys(self, account_id: AccountId, call_id: CallId) -> None:
+        """Keys that the party presses go to the log alone from now on. Raises `WrongCallState`."""
+        ...
+
+
+class TranscriptionCommands(Protocol):
+    async def transcribe(self, recording: Recording, webhook: WebhookTarget | None = None) -> Transcription:
+        """Stored when it returns, made some time later. `webhook`: where its event goes instead of the call's own
+        target. Raises `RecordingNotComplete`, `RecordingNotTranscribable`, `Overloaded`, `LogUnavailable`."""
         ...

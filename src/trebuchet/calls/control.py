@@ -10,14 +10,16 @@ from dataclasses import replace
 import structlog
 
 from trebuchet.base.clock import Clock
-from trebuchet.base.ids import AccountId, CallId, Ids
+from trebuchet.base.ids import AccountId, BridgeId, CallId, ConferenceId, Ids
 from trebuchet.calls.actor import CallActor, Collaborators, Departure
+from trebuchet.calls.actor_commands import ActorCommands
 from trebuchet.calls.admission import Admission, Signal
+from trebuchet.calls.bridge_actor import BridgeControl
 from trebuchet.calls.call_limits import CallLimits, CallMeter
+from trebuchet.calls.callee import Callee, find_callee, unroutable
 from trebuchet.calls.commands import (
     CallFailed,
     CallNotFound,
-    CallNotReady,
     CannotCall,
     CommandError,
     CreateCall,
@@ -29,6 +31,7 @@ from trebuchet.calls.commands import (
     TransferFailed,
     UpdateCall,
 )
+from trebuchet.calls.conference_actor import ConferenceControl
 from trebuchet.calls.dial_rules import DialRules, Rule
 from trebuchet.calls.interfaces import (
     Archive,
@@ -42,7 +45,6 @@ from trebuchet.calls.interfaces import (
     MediaPlane,
     MediaPort,
     MediaUnavailable,
-    NumberRoute,
     OutgoingCall,
     Prompts,
     RecordingFinisher,
@@ -52,15 +54,17 @@ from trebuchet.calls.interfaces import (
     UnitOfWork,
 )
 from trebuchet.calls.machine import Machine
+from trebuchet.calls.meeting_actor import MeetingCollaborators, Meetings
 from trebuchet.calls.reception import Reception
 from trebuchet.calls.recording import RecordingRules
 from trebuchet.calls.registry import Registry
 from trebuchet.calls.stimuli import Answer, Fail, HangUp, Reject, StartTransfer, Status, Stimulus
+from trebuchet.calls.transcribing import TranscriptionRules
 from trebuchet.calls.transfer import CallerId, choose_caller_id, diversion_headers
 from trebuchet.model.call import Call, CallState, Direction, TransferRequest, WebhookTarget
 from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.event import Created
-from trebuchet.model.user_error import UserError
+from trebuchet.model.prompt import RenderedPrompt
 
 logger = structlog.get_logger(__name__)
 
@@ -70,7 +74,7 @@ DEFAULT_RULES = DialRules()
 NO_LIMITS = CallLimits()
 
 
-class CallControl:
+class CallControl(ActorCommands):
     """Implements `CallCommands` and `IncomingCallHandler`. `signalling` and `media` are set up around it."""
 
     def __init__(
@@ -90,24 +94,38 @@ class CallControl:
         call_limits: CallLimits = NO_LIMITS,
         signals: Sequence[Signal] = (),
     ) -> None:
-        self._signalling, self._media, self._prompts = signalling, media, prompts
-        self._log, self._directory, self._archive = log, directory, archive
-        self._ids, self._clock, self._policy = ids, clock, policy
+        self._rules = RecordingRules(ids, policy.max_recording_s)
+        super().__init__(Registry(), Machine(self._rules), prompts=prompts, archive=archive, ids=ids, clock=clock)
+        self._signalling, self._media = signalling, media
+        self._log, self._directory, self._policy = log, directory, policy
         self.admission = Admission(policy, media, signals, clock.now)
         self._dial_rules, self._meter = dial_rules, CallMeter(call_limits)
-        self.calls = Registry()
-        self._rules = RecordingRules(ids, policy.max_recording_s)
-        self.machine = Machine(self._rules)
+        self.meetings = Meetings()
+        meeting_with = MeetingCollaborators(
+            calls=self,
+            media=media,
+            log=log,
+            archive=archive,
+            directory=directory,
+            prompts=prompts,
+            ids=ids,
+            clock=clock,
+            policy=policy,
+        )
+        self.bridges = BridgeControl(self.meetings, meeting_with)
+        self.conferences = ConferenceControl(self.meetings, meeting_with)
         self._with = Collaborators(
             machine=self.machine,
             log=log,
             signalling=signalling,
             finisher=finisher,
+            transcribing=TranscriptionRules(ids),
             clock=clock,
             policy=policy,
             tell=self.calls.tell,
             port_of=self.calls.port_of,
             forget=self.calls.forget,
+            tell_meeting=self.meetings.tell,
         )
 
     def has_room(self) -> bool:
@@ -128,23 +146,23 @@ class CallControl:
         return reception
 
     async def _receive(self, incoming: IncomingCall, leg: Leg, reception: Reception) -> CallActor | None:
-        route = await self._directory.find_number(incoming.to)
+        callee = await find_callee(incoming, self._directory)
         if reception.is_gone:
             return None
-        if route is None:
+        if callee is None:
             leg.reject(Refusal.NOT_FOUND)
             return None
         call_id = self._ids.call()
-        target = route.application.webhook_target() if route.application is not None else None
-        if route.application is None or target is None:
+        target = callee.application.webhook_target() if callee.application is not None else None
+        if callee.application is None or target is None:
             leg.reject(Refusal.UNAVAILABLE)
-            await self._log.report(self._unroutable(route, call_id))
+            await self._log.report(unroutable(callee, self._ids.user_error(), call_id, self._clock.utc()))
             return None
-        actor = CallActor(Status(self._incoming_call(call_id, incoming, route, target)), self._with)
+        actor = CallActor(Status(self._incoming_call(call_id, incoming, callee, target)), self._with)
         if not self._give_port(actor, incoming, leg):
             return None
         self.calls.add(actor)
-        actor.begin_incoming(incoming, leg, is_auto_answered=route.application.auto_answer)
+        actor.begin_incoming(incoming, leg, is_auto_answered=callee.application.auto_answer)
         return actor
 
     def _give_port(self, actor: CallActor, incoming: IncomingCall, leg: Leg) -> bool:
@@ -161,19 +179,17 @@ class CallControl:
         actor.use_port(port)
         return True
 
-    def _incoming_call(
-        self, call_id: CallId, incoming: IncomingCall, route: NumberRoute, target: WebhookTarget
-    ) -> Call:
+    def _incoming_call(self, call_id: CallId, incoming: IncomingCall, callee: Callee, target: WebhookTarget) -> Call:
         return Call(
             id=call_id,
-            account_id=route.number.account_id,
+            account_id=callee.account_id,
             direction=Direction.IN,
             from_=incoming.from_,
             to=incoming.to,
             state=CallState.RINGING,
             created_at=self._clock.utc(),
             webhook=target,
-            application_id=route.number.application_id,
+            application_id=callee.application_id,
             sip_headers=incoming.sip_headers,
             diversion=incoming.diversion,
             display_name=incoming.display_name,
@@ -182,32 +198,13 @@ class CallControl:
             withholds_name=incoming.withholds_name,
         )
 
-    def _unroutable(self, route: NumberRoute, call_id: CallId) -> UserError:
-        number, application = route.number.number, route.application
-        if application is None:
-            code = "no-application-for-number"
-            message = f"No application is configured for number {number}"
-            details: tuple[tuple[str, str], ...] = (("number", number),)
-        else:
-            code = "no-callback-for-call"
-            named = f'Application {application.id} ("{application.name}")'
-            message = f"{named} for number {number} does not specify a URL for call events"
-            details = (("applicationId", application.id), ("number", number), ("callId", call_id))
-        return UserError(
-            id=self._ids.user_error(),
-            account_id=route.number.account_id,
-            at=self._clock.utc(),
-            category="unavailable",
-            code=code,
-            message=message,
-            details=details,
-        )
-
     async def handle_undeliverable(self, call_id: CallId) -> None:
         """Nobody could be told of the incoming call: hand it to the number's fallback number, if it has one."""
         actor = self.calls.get(call_id)
         if actor is None or actor.status.call.direction is not Direction.IN:
             return
+        if actor.incoming is not None and actor.incoming.endpoint_id is not None:
+            return  # a phone's call was never one for the number it dialled
         call = actor.status.call
         route = await self._directory.find_number(call.to)
         if route is None or route.number.fallback_number is None:
@@ -229,6 +226,8 @@ class CallControl:
             if not await self._directory.has_numbers(command.account_id):
                 raise NoNumbers(command.account_id)
             raise NumberNotOwned(command.account_id, command.from_)
+        if command.conference_id is not None:
+            await self.conferences.check_open(command.account_id, ConferenceId(command.conference_id))
         trunk = self._route(command.account_id, command.to)
         self.admission.check(len(self.calls))
         self._count_dialled(command.account_id, command.from_)
@@ -238,7 +237,7 @@ class CallControl:
             from_=command.from_, to=command.to, trunk=trunk, offer=port.offer(), sip_headers=command.sip_headers
         )
         try:
-            await self._log.commit(UnitOfWork(changes=(Change(actor.status.call, (Created(),)),)))
+            await self._store_new(actor, None if command.bridge_id is None else BridgeId(command.bridge_id))
         except Exception:
             actor.discard()
             raise
@@ -248,9 +247,21 @@ class CallControl:
             raise CallFailed(command.from_, command.to) from error
         return actor.id
 
+    async def _store_new(self, actor: CallActor, bridge_id: BridgeId | None) -> None:
+        """With its place in a bridge, if it is to have one. Raises what `BridgeControl.reserve` does."""
+        if bridge_id is not None:
+            await self.bridges.reserve(actor.status.call.account_id, bridge_id, actor.id)
+            actor.status = replace(actor.status, meeting=bridge_id)
+        try:
+            await self._log.commit(UnitOfWork(changes=(Change(actor.status.call, (Created(),)),)))
+        except Exception:
+            if bridge_id is not None:
+                self.bridges.withdraw(bridge_id, actor.id)
+            raise
+
     def _outgoing_call(self, command: CreateCall) -> Call:
         return Call(
-            id=self._ids.call(),
+            id=command.call_id or self._ids.call(),
             account_id=command.account_id,
             direction=Direction.OUT,
             from_=command.from_,
@@ -265,6 +276,7 @@ class CallControl:
             is_transcribed=command.is_transcribed,
             bridge_id=command.bridge_id,
             conference_id=command.conference_id,
+            reserved_for=command.conference_id,
         )
 
     async def update(self, command: UpdateCall) -> CallId | None:
@@ -278,34 +290,54 @@ class CallControl:
         if command.transfer is None:
             await actor.obey(command)
             return None
-        departure = await self._prepare_transfer(actor, command, command.transfer)
+        departures = await self._prepare_transfer(actor, command, command.transfer)
         try:
-            await actor.obey(command, departure)
+            await actor.obey(command, departures)
         except TransferFailed:
             raise
         except Exception:
-            departure.actor.discard()
+            _discard(departures)
             raise
-        return departure.actor.id
+        return departures[0].actor.id
 
     async def _update_past(self, command: UpdateCall) -> None:
-        call = await self._archive.call(command.call_id)
-        if call is None or call.account_id != command.account_id:
-            raise CallNotFound(command.call_id)
-        if not call.state.is_final:
-            raise CallNotReady(call.id)
+        call = await self._past_call(command.account_id, command.call_id)
         stimulus = _STIMULI[command.state] if command.state is not None else None
         self.machine.update(Status(call), command, stimulus, self._clock.utc())
 
-    async def _prepare_transfer(self, actor: CallActor, command: UpdateCall, transfer: Transfer) -> Departure:
+    async def _prepare_transfer(
+        self, actor: CallActor, command: UpdateCall, transfer: Transfer
+    ) -> tuple[Departure, ...]:
         """Everything that can be wrong with a transfer is found here, before anything changes."""
         call = actor.status.call
         caller_id = await choose_caller_id(call, transfer, self._directory)
-        trunk = self._route(call.account_id, transfer.to)
+        destinations = (transfer.to, *transfer.also_to)
+        trunks = [self._route(call.account_id, to) for to in destinations]
         self.machine.update(actor.status, command, _STIMULI[CallState.TRANSFERRING], self._clock.utc())
-        whisper = None
-        if transfer.whisper is not None:
-            whisper = await self._prompts.render(transfer.whisper, call.account_id)
+        first = () if transfer.whisper is None else (transfer.whisper,)
+        whispers = [
+            await self._prompts.render(whisper, call.account_id) for whisper in (*first, *transfer.further_whispers)
+        ]
+        made: list[Departure] = []
+        try:
+            for to, trunk in zip(destinations, trunks, strict=True):
+                wanted = replace(transfer, to=to, new_call_id=None if made else transfer.new_call_id)
+                made.append(self._prepare_departure(actor, wanted, caller_id, trunk, tuple(whispers)))
+        except Exception:
+            _discard(made)
+            raise
+        return tuple(made)
+
+    def _prepare_departure(
+        self,
+        actor: CallActor,
+        transfer: Transfer,
+        caller_id: CallerId,
+        trunk: str | None,
+        whispers: tuple[RenderedPrompt, ...],
+    ) -> Departure:
+        """Raises `Overloaded`, `TooManyCalls`, `TooManyCallsAtOnce`."""
+        call = actor.status.call
         self.admission.check(len(self.calls))
         self._count_dialled(call.account_id, None)
         target = CallActor(Status(self._target_call(call, transfer, caller_id), other=call.id), self._with)
@@ -319,7 +351,7 @@ class CallControl:
             is_private=caller_id.is_private,
             diversion_headers=diversion_headers(transfer, received, uri),
         )
-        return Departure(target, invite, whisper)
+        return Departure(target, invite, whispers)
 
     @staticmethod
     def _diversion(actor: CallActor) -> tuple[tuple[str, ...], str]:
@@ -333,14 +365,14 @@ class CallControl:
             if call.webhook is not None:
                 webhook = replace(webhook, method=call.webhook.method, timeout_ms=call.webhook.timeout_ms)
         return Call(
-            id=self._ids.call(),
+            id=transfer.new_call_id or self._ids.call(),
             account_id=call.account_id,
             direction=Direction.OUT,
             from_=caller_id.shown,
             to=transfer.to,
             state=CallState.RINGING,
             created_at=self._clock.utc(),
-            ring_timeout_s=self._policy.transfer_ring_limit_s,
+            ring_timeout_s=transfer.ring_timeout_s or self._policy.transfer_ring_limit_s,
             webhook=webhook,
             tag=transfer.tag,
             connected_to=call.id,
@@ -383,11 +415,16 @@ class CallControl:
     async def close(self, drain_s: float) -> None:
         """Let running calls end by themselves for `drain_s`, then end the rest in good order."""
         self.begin_drain()
-        if await self.calls.wait_empty(drain_s):
-            return
-        for actor in self.calls:
-            actor.tell(Fail(Cause.SHUTDOWN, Blame.US))
-        await self.calls.wait_empty(END_LIMIT_S)
+        if not await self.calls.wait_empty(drain_s):
+            for actor in self.calls:
+                actor.tell(Fail(Cause.SHUTDOWN, Blame.US))
+            await self.calls.wait_empty(END_LIMIT_S)
+        await self.meetings.wait_idle(END_LIMIT_S)
+
+
+def _discard(departures: Sequence[Departure]) -> None:
+    for departure in departures:
+        departure.actor.discard()
 
 
 _STIMULI: dict[CallState, Stimulus] = {

@@ -32,6 +32,10 @@ class Inbox(Generic[M]):
         self.put(message)
         return True
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._waiting
+
     async def get(self) -> M:
         while not self._waiting:
             self._reader = asyncio.get_running_loop().create_future()

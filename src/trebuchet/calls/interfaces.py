@@ -9,16 +9,21 @@ from enum import StrEnum
 from typing import Protocol
 
 from trebuchet.base.errors import LocalError, RemoteError
-from trebuchet.base.ids import AccountId, CallId, RecordingId
+from trebuchet.base.ids import AccountId, BridgeId, CallId, ConferenceId, EndpointId, RecordingId
 from trebuchet.base.values import frozen, frozen_keywords
 from trebuchet.model.application import Application
+from trebuchet.model.bridge import Bridge
 from trebuchet.model.call import Call, Diversion
 from trebuchet.model.cause import Blame, Cause
-from trebuchet.model.event import Fact
+from trebuchet.model.conference import Conference, Member
+from trebuchet.model.endpoint import Endpoint
+from trebuchet.model.event import ConferenceFact, Fact
+from trebuchet.model.gather import Gather
 from trebuchet.model.media_description import MediaDescription
 from trebuchet.model.number import PhoneNumber
 from trebuchet.model.prompt import Prompt, RenderedPrompt
 from trebuchet.model.recording import Recording
+from trebuchet.model.transcription import Transcription
 from trebuchet.model.user_error import UserError
 
 # --- signalling ------------------------------------------------------------------------------------------------------
@@ -58,7 +63,9 @@ class IncomingCall:
     """Raw Diversion values, topmost first, for `propagate` and `stack` in a transfer."""
     request_uri: str = ""
     trunk: str | None = None
-    """Name of the trunk it came from; `None` for loopback and configured hosts."""
+    """Name of the trunk it came from; `None` for phones, loopback and configured hosts."""
+    endpoint_id: EndpointId | None = None
+    """The phone that places it, which has proved who it is; `from_` is then its address."""
     wants_encryption: bool = False
     """Whether an offer of ours must be encrypted."""
 
@@ -102,6 +109,10 @@ class Leg(Protocol):
 
     def dialog_snapshot(self) -> bytes | None:
         """What `SignallingPlane.hang_up_from_snapshot` needs after a restart; `None` before there is a dialog."""
+        ...
+
+    def early_snapshot(self) -> bytes | None:
+        """The same for a call that is not answered: an outgoing one once it rings, an incoming one from the start."""
         ...
 
 
@@ -171,7 +182,7 @@ class SignallingPlane(Protocol):
         ...
 
     def hang_up_from_snapshot(self, snapshot: bytes) -> None:
-        """After a restart: say BYE for a dialog that an earlier process had."""
+        """After a restart: end a call that an earlier process had (BYE, CANCEL, or a refusal)."""
         ...
 
 
@@ -202,9 +213,22 @@ class StopReason(StrEnum):
 
     ASKED = "asked"
     MAX_DURATION = "max-duration"
+    SILENCE = "silence"
+    """The party said nothing for as long as the recorder's limit."""
     CLOSED = "closed"
     FAILED = "failed"
     """The file could not be written; what was written stays playable."""
+    LOST = "lost"
+    """The process that recorded died; its file lacks at most the last second."""
+
+
+@frozen
+class SilenceLimit:
+    """A recorder stops when its party has been silent for so long."""
+
+    seconds: int
+    threshold: int
+    """What still counts as silence: 100 is -40 dBov, and it is proportional to the amplitude."""
 
 
 class MediaListener(Protocol):
@@ -227,6 +251,30 @@ class MediaListener(Protocol):
     def handle_media_lost(self) -> None:
         """The worker died; the port is gone."""
         ...
+
+
+@frozen_keywords
+class Voice:
+    """What a party may do in its group, and how loud."""
+
+    can_speak: bool = True
+    can_hear: bool = True
+    mic_db: float = 0.0
+    """Changes how loud the others hear it."""
+    ear_db: float = 0.0
+    """Changes how loud it hears the others."""
+    gate_dbov: float | None = None
+    """Below this peak it is not heard at all; `None`: always heard."""
+
+
+PLAIN_VOICE = Voice()
+
+
+class Tone(StrEnum):
+    """Built-in sounds of a conference."""
+
+    JOINED = "joined"
+    LEFT = "left"
 
 
 class MediaPort(Protocol):
@@ -273,7 +321,14 @@ class MediaPort(Protocol):
         ...
 
     def start_recorder(
-        self, recording_id: RecordingId, media_name: str, account_id: AccountId, *, max_duration_s: int
+        self,
+        recording_id: RecordingId,
+        media_name: str,
+        account_id: AccountId,
+        *,
+        max_duration_s: int,
+        channels: int | None = None,
+        silence: SilenceLimit | None = None,
     ) -> None:
         """Record this party and what it hears into the account's media folder as a wav that stays valid as it grows.
         A media name ending in `.mp3` is recorded as wav beside it and encoded by `RecordingFinisher`."""
@@ -282,6 +337,44 @@ class MediaPort(Protocol):
     def stop_recorder(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+class AudioGroupListener(Protocol):
+    """What a group of parties tells its owner."""
+
+    def handle_group_playback_done(self, playback: int) -> None:
+        """The playback for all reached its end, was stopped or was replaced. Sent once for each `play`, except by
+        `close`."""
+        ...
+
+
+class AudioGroup(Protocol):
+    """Parties who hear each other, nobody himself, on any workers. After `close` every method is a no-op."""
+
+    def join(self, port: MediaPort, voice: Voice = PLAIN_VOICE) -> None:
+        """The party leaves whatever group or bridge it is in, and enters this one. Raises `MediaUnavailable` when its
+        worker cannot be reached from the others'; nothing has changed then."""
+        ...
+
+    def set_voice(self, port: MediaPort, voice: Voice) -> None:
+        """For a party that is in the group."""
+        ...
+
+    def leave(self, port: MediaPort) -> None: ...
+
+    def play(self, prompt: RenderedPrompt, *, is_looped: bool = False) -> int:
+        """Play to all who can hear; replaces a running playback. Returns its number. Raises `MediaUnavailable`."""
+        ...
+
+    def stop_playback(self) -> None: ...
+
+    def play_tone(self, tone: Tone) -> None:
+        """To all who can hear, beside whatever plays. Best effort."""
+        ...
+
+    def close(self) -> None:
+        """Everybody leaves."""
+        ...
 
 
 class MediaPlane(Protocol):
@@ -297,6 +390,10 @@ class MediaPlane(Protocol):
         A port becomes so by answering an encrypted offer. Raises `MediaUnavailable`. Returns at once."""
         ...
 
+    def open_group(self, listener: AudioGroupListener) -> AudioGroup:
+        """A group that nobody is in yet."""
+        ...
+
     @property
     def load(self) -> float:
         """Share of the tick budget the busiest worker uses, 0–1 and above; admission looks at it."""
@@ -307,6 +404,19 @@ class RecordingFinisher(Protocol):
     async def finish(self, recording: Recording) -> bool:
         """Make the finished recording downloadable under its media name: nothing to do for wav, encoding in a child
         process for mp3. Returns whether the file is complete; never raises."""
+        ...
+
+
+class TranscriptionFailed(LocalError):
+    """The recording cannot be turned into text: no audio, no engine, or it took too long."""
+
+    code = "transcription-failed"
+
+
+class Listening(Protocol):
+    async def listen(self, transcription: Transcription, recording: Recording) -> str:
+        """The text of the recording's audio, which is also stored as the transcription's media file. May take many
+        minutes, never on the event loop. Raises `TranscriptionFailed`."""
         ...
 
 
@@ -366,6 +476,15 @@ class Change:
     facts: tuple[Fact, ...] = ()
 
 
+@frozen
+class ConferenceChange:
+    """A conference's new state, the facts that led to it, in order, and the members that changed."""
+
+    conference: Conference
+    facts: tuple[ConferenceFact, ...] = ()
+    members: tuple[Member, ...] = ()
+
+
 @frozen_keywords
 class UnitOfWork:
     """What is stored together or not at all."""
@@ -373,6 +492,13 @@ class UnitOfWork:
     changes: tuple[Change, ...] = ()
     recordings: tuple[Recording, ...] = ()
     """New or changed recordings."""
+    transcriptions: tuple[Transcription, ...] = ()
+    """New or changed transcriptions."""
+    gathers: tuple[Gather, ...] = ()
+    """Those that ended; one that runs is part of its call."""
+    conferences: tuple[ConferenceChange, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
+    """New or changed bridges; they have no events of their own."""
 
 
 class LogUnavailable(LocalError):
@@ -383,7 +509,7 @@ class LogUnavailable(LocalError):
 
 
 class Log(Protocol):
-    """The spine. `Change.call.events_logged` is the number *before* the change; the log numbers the new events."""
+    """The spine. `events_logged` of what changes is the number *before* the change; the log numbers the new events."""
 
     async def commit(self, unit: UnitOfWork) -> None:
         """Store durably, then start the webhooks. Raises `LogUnavailable`, and then nothing was stored."""
@@ -402,8 +528,18 @@ class NumberRoute:
     application: Application | None
 
 
+@frozen
+class EndpointRoute:
+    """Who is told of the calls of an endpoint."""
+
+    endpoint: Endpoint
+    application: Application | None
+
+
 class Directory(Protocol):
     """Who owns what; answers come from memory or a fast read."""
+
+    async def find_endpoint(self, endpoint_id: EndpointId) -> EndpointRoute | None: ...
 
     async def find_number(self, number: str) -> NumberRoute | None:
         """An enabled number of any account with its application."""
@@ -422,6 +558,8 @@ class CallPolicy:
     """An incoming call that nobody answers ends after this."""
     transfer_ring_limit_s: int = 60
     max_recording_s: int = 3600
+    max_conference_members: int = 20
+    """Members of a conference at once."""
     max_calls: int = 2000
     """Calls at once; beyond it new ones are refused early."""
     max_load: float = 0.9
@@ -440,3 +578,29 @@ class Archive(Protocol):
     async def unfinished_recordings(self) -> list[Recording]:
         """Neither complete nor failed."""
         ...
+
+    async def bridge(self, bridge_id: BridgeId) -> Bridge | None: ...
+
+    async def bridges_in_use(self) -> list[Bridge]:
+        """Open ones with calls."""
+        ...
+
+    async def conference(self, conference_id: ConferenceId) -> Conference | None: ...
+
+    async def conferences_in_use(self) -> list[Conference]:
+        """Those with members."""
+        ...
+
+    async def members(self, conference_id: ConferenceId) -> list[Member]:
+        """Also those that have left, in order of joining."""
+        ...
+
+
+class TranscriptionArchive(Protocol):
+    """What transcription reads of a store."""
+
+    async def unfinished_transcriptions(self, limit: int) -> list[Transcription]:
+        """Of all accounts, the oldest ones."""
+        ...
+
+    async def recording(self, recording_id: RecordingId) -> Recording | None: ...

@@ -11,7 +11,7 @@ from trebuchet.calls.commands import (
     UpdateCall,
     WrongCallState,
 )
-from trebuchet.calls.stimuli import StartRecorder, Status, Step, StopRecorder
+from trebuchet.calls.stimuli import BeginRecording, StartRecorder, Status, Step, StopRecorder
 from trebuchet.model.call import Call, CallState
 from trebuchet.model.recording import Recording, RecordingSettings, RecordingState
 
@@ -60,6 +60,26 @@ class RecordingRules:
                 old.max_duration_s if command.recording_max_duration_s is None else command.recording_max_duration_s
             ),
         )
+
+    def begin(self, status: Status, wanted: BeginRecording, at: datetime) -> Step:
+        """A recording with settings of its own. Raises `AlreadyRecording`, `RecordingLimitTooLong`."""
+        if status.recording is not None:
+            raise AlreadyRecording(status.call.id)
+        self.check_duration(wanted.max_duration_s)
+        old = status.call.recording
+        settings = RecordingSettings(format=wanted.format, max_duration_s=wanted.max_duration_s)
+        step = self.start(replace(status, call=replace(status.call, recording=settings)), at)
+        assert step.status.recording is not None, "it has just been started"
+        recording = replace(
+            step.status.recording,
+            is_silent=wanted.is_silent,
+            webhook=wanted.webhook,
+            transcript_webhook=wanted.transcript_webhook,
+        )
+        limit_s = min(wanted.max_duration_s or self._max_duration_s, self._max_duration_s)
+        call = replace(step.status.call, recording=replace(old, is_enabled=True))
+        start = StartRecorder(recording, limit_s, wanted.channels, wanted.silence)
+        return Step(replace(step.status, call=call, recording=recording), (), (recording,), (start,))
 
     def start(self, status: Status, at: datetime) -> Step:
         """Begin the next recording of the call."""

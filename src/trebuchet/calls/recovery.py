@@ -16,10 +16,12 @@ from trebuchet.calls.interfaces import (
 )
 from trebuchet.calls.machine import Machine
 from trebuchet.calls.stimuli import Fail, Status
+from trebuchet.calls.transcribing import TranscriptionRules
 from trebuchet.model.call import Call
 from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.event import RecordingFinished
 from trebuchet.model.recording import Recording, RecordingState
+from trebuchet.model.transcription import Transcription
 
 logger = structlog.get_logger(__name__)
 
@@ -39,7 +41,10 @@ class Recovery:
         signalling: SignallingPlane,
         finisher: RecordingFinisher,
         clock: Clock,
+        transcribing: TranscriptionRules | None = None,
     ) -> None:
+        """`transcribing`: salvaged recordings of transcribed calls are to be transcribed by it; `None`: none is."""
+        self._transcribing = transcribing
         self._machine, self._archive, self._log = machine, archive, log
         self._signalling, self._finisher, self._clock = signalling, finisher, clock
 
@@ -54,7 +59,8 @@ class Recovery:
         at = self._clock.utc()
         steps = [self._machine.decide(Status(call), Fail(Cause.RESTARTED, Blame.US), at) for call in calls]
         changes = tuple(Change(step.status.call, step.facts) for step in steps)
-        await self._log.commit(UnitOfWork(changes=changes))
+        gathers = tuple(gather for step in steps for gather in step.gathers)
+        await self._log.commit(UnitOfWork(changes=changes, gathers=gathers))
         for call in calls:
             if call.dialog is not None:
                 self._signalling.hang_up_from_snapshot(call.dialog)
@@ -82,8 +88,13 @@ class Recovery:
         recording = replace(recording, state=state, ended_at=ended_at)
         call = await self._archive.call(recording.call_id)
         changes: tuple[Change, ...] = ()
+        transcriptions: tuple[Transcription, ...] = ()
         if call is not None:
-            fact = RecordingFinished(recording.id, is_complete, recording.started_at, ended_at)
+            fact = RecordingFinished(
+                recording.id, is_complete, recording.started_at, ended_at, recording.is_silent, recording.webhook
+            )
             changes = (Change(call, (fact,)),)
-        await self._log.commit(UnitOfWork(changes=changes, recordings=(recording,)))
+            if self._transcribing is not None:
+                transcriptions = self._transcribing.automatic(call, recording, self._clock.utc())
+        await self._log.commit(UnitOfWork(changes=changes, recordings=(recording,), transcriptions=transcriptions))
         logger.info("recording salvaged", recording_id=recording.id, is_complete=is_complete)

@@ -1,0 +1,97 @@
+"""What a call does when the log, the clock or our own code lets it down."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from test_call_control import AGENT, World, until, world
+
+from trebuchet.base.ids import CallId
+from trebuchet.calls.commands import CreateCall
+from trebuchet.calls.interfaces import LogUnavailable, StopReason
+from trebuchet.model.call import CallState
+from trebuchet.model.cause import Blame, Cause
+from trebuchet.model.recording import RecordingState
+from trebuchet.testing.clock import VirtualClock
+
+__all__ = ["world"]
+
+ENDLESS = 10**6
+"""Failures of the log in a row: more than a test lives to see."""
+
+
+async def test_who_waits_for_a_command_that_failed_inside_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id, leg, _ = await world.incoming()
+
+    def explode(*arguments: object) -> None:
+        raise RuntimeError("an error of ours")
+
+    monkeypatch.setattr(world.control.machine, "update", explode)
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError):
+            await world.update(call_id, state=CallState.ANSWERED)
+    await world.reaches(call_id, CallState.ENDED)
+    assert leg.said == ["ring", "hang up"]
+
+
+async def test_clients_are_not_kept_waiting_while_nothing_can_be_stored(world: World) -> None:
+    """The key is kept and stored later; what clients ask for meanwhile is refused, also what came before the refusal
+    was known, and changes nothing."""
+    call_id, leg, listener = await world.answered()
+    world.log.failures = ENDLESS
+    listener.handle_digit("1", None)
+    early = asyncio.ensure_future(world.update(call_id, state=CallState.ENDED))
+    async with asyncio.timeout(5):
+        with pytest.raises(LogUnavailable):
+            await early
+        with pytest.raises(LogUnavailable):
+            await world.update(call_id, state=CallState.ENDED)
+    assert "hang up" not in leg.said
+    listener.handle_ended(Cause.HANGUP, Blame.PEER, None)
+    world.log.failures = 0
+    await world.reaches(call_id, CallState.ENDED)
+    names = [type(fact).__name__ for fact in world.log.facts[call_id]]
+    assert names[-2:] == ["DigitPressed", "Ended"]
+
+
+async def test_a_recording_whose_process_died_is_complete(world: World) -> None:
+    call_id, _, _ = await world.answered()
+    await world.update(call_id, is_recording=True)
+    (recording,) = world.log.recordings.values()
+    port = world.port(call_id)
+    listener, port.recording_id = port.listener, None  # its process is gone, and says nothing more
+    listener.handle_media_lost()
+    listener.handle_recorder_stopped(recording.id, 8000, StopReason.LOST)
+    await until(lambda: world.log.recordings[recording.id].state is RecordingState.COMPLETE)
+    assert world.log.calls[call_id].cause is Cause.MEDIA_LOST
+
+
+async def test_times_of_a_call_never_run_backwards(world: World) -> None:
+    clock = world.control._clock
+    assert isinstance(clock, VirtualClock)
+    call_id, _, listener = await world.incoming()
+    for set_back, state in ((timedelta(days=1), CallState.ANSWERED), (timedelta(days=1), CallState.ENDED)):
+        clock.set_wall(-set_back)
+        await world.update(call_id, state=state)
+    call = world.log.calls[call_id]
+    assert call.answered_at is not None and call.ended_at is not None
+    assert call.created_at <= call.answered_at <= call.ended_at
+    listener.handle_ended(Cause.HANGUP, Blame.US, None)
+
+
+async def test_what_a_restart_needs_is_stored_as_soon_as_it_is_known(world: World) -> None:
+    waiting, _, _ = await world.incoming()
+    assert world.log.calls[waiting].dialog == b"early"
+    await world.update(waiting, state=CallState.ANSWERED)
+    assert world.log.calls[waiting].dialog == b"dialog"
+    dialled: CallId = await world.control.create(
+        CreateCall(account_id=world.log.calls[waiting].account_id, from_=world.log.calls[waiting].to, to=AGENT)
+    )
+    assert world.log.calls[dialled].dialog is None
+    leg = world.signalling.legs[-1]
+    assert leg.listener is not None
+    leg.listener.handle_ringing()
+    await until(lambda: world.log.calls[dialled].dialog == b"early")
+    assert world.state(dialled) is CallState.RINGING
