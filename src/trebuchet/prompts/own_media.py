@@ -5,8 +5,6 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from trebuchet.base.ids import AccountId
 
-MAX_NAME_BYTES = 255
-"""Longest file name of common file systems."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -17,15 +15,6 @@ def _origin(parts: SplitResult) -> tuple[str, str, int | None] | None:
         return None
     scheme = parts.scheme.lower()
     return scheme, (parts.hostname or "").rstrip("."), port or _DEFAULT_PORTS.get(scheme)
-
-
-def is_safe_name(name: str) -> bool:
-    """Whether a media name is a plain file name: it names nothing hidden and leads nowhere else."""
-    return (
-        0 < len(name.encode("utf-8", errors="replace")) <= MAX_NAME_BYTES
-        and not name.startswith(".")
-        and not any(char in "/\\" or not char.isprintable() for char in name)
-    )
 
 
 class OwnUrls:

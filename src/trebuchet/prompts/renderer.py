@@ -21,7 +21,7 @@ from trebuchet.calls.interfaces import (
 from trebuchet.model.prompt import AudioFile, Prompt, RenderedPrompt, Sentence
 from trebuchet.prompts.cache import SAMPLE_BYTES, PcmCache
 from trebuchet.prompts.flights import DownloadTurns, Flights
-from trebuchet.prompts.own_media import OwnUrls, is_safe_name
+from trebuchet.prompts.own_media import OwnUrls
 from trebuchet.prompts.sources import PromptLimits, PromptSources
 
 SUBJECT_CHARS = 40
@@ -104,9 +104,7 @@ class PromptRenderer:
 
     async def _render_own(self, url: str, own: tuple[AccountId, str], account_id: AccountId) -> RenderedPrompt:
         owner, name = own
-        path = None
-        if owner == account_id and is_safe_name(name):
-            path = await self._sources.find_media(owner, name)
+        path = await self._sources.find_media(owner, name) if owner == account_id else None
         if path is None:  # another account's media and media that does not exist look alike
             raise PromptUnreachable(url, "no such media")
         try:

@@ -30,6 +30,9 @@ PR_SET_PDEATHSIG = 1
 
 Speak = Callable[[Utterance], tuple[npt.NDArray[np.int16], int]]
 """Speaks an utterance: samples (int16[n], mono) and their rate in Hz. Whatever it raises fails that sentence alone."""
+Answer = Callable[[bytes], bytes]
+"""Any request of an engine, as its bytes. Whatever it raises fails that request alone."""
+BACKGROUND_NICENESS = 15
 
 
 def limit_resources(memory_bytes: int) -> None:
@@ -64,19 +67,34 @@ def _reply(replies: BinaryIO, status: int, body: bytes) -> None:
     replies.flush()
 
 
-def _answer(speak: Speak, body: bytes) -> tuple[int, bytes]:
+def _answer(answer: Answer, body: bytes) -> tuple[int, bytes]:
     try:
-        return SPOKEN, to_telephone(*speak(decode_utterance(body)))
-    except Exception as error:  # one bad sentence must not end the engine
+        return SPOKEN, answer(body)
+    except Exception as error:  # one bad request must not end the engine
         return FAILED, f"{type(error).__name__}: {error}".encode()
 
 
+def step_back() -> None:
+    """Leave the processor to calls: what this process makes may take its time."""
+    os.nice(BACKGROUND_NICENESS)
+
+
 def serve(start: Callable[[], Speak], *, memory_bytes: int) -> None:
-    """Run an engine: `start` loads it and returns its voice; failing there is reported and ends the process."""
+    """Run an engine that speaks: `start` loads it and returns its voice; see `serve_requests`."""
+
+    def start_voice() -> Answer:
+        speak = start()
+        return lambda body: to_telephone(*speak(decode_utterance(body)))
+
+    serve_requests(start_voice, memory_bytes=memory_bytes)
+
+
+def serve_requests(start: Callable[[], Answer], *, memory_bytes: int) -> None:
+    """Run an engine: `start` loads it and returns what answers; failing there is reported and ends the process."""
     requests, replies = _take_channel()
     try:
         limit_resources(memory_bytes)
-        speak = start()
+        answer = start()
     except Exception as error:  # whatever the engine's loading raises is what the operator must read
         _reply(replies, FAILED, f"{error}".encode())
         return
@@ -85,4 +103,4 @@ def serve(start: Callable[[], Speak], *, memory_bytes: int) -> None:
         (size,) = REQUEST_HEAD.unpack(head)
         if size > MAX_REQUEST_BYTES:
             return
-        _reply(replies, *_answer(speak, requests.read(size)))
+        _reply(replies, *_answer(answer, requests.read(size)))

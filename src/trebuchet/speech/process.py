@@ -11,7 +11,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 
 from trebuchet.base.errors import LocalError
-from trebuchet.speech.protocol import FAILED, MAX_SPEECH_BYTES, READY, REPLY_HEAD, Utterance, encode_utterance
+from trebuchet.speech.protocol import FAILED, MAX_SPEECH_BYTES, READY, REPLY_HEAD, Utterance, encode_utterance, frame
 
 START_LIMIT_S = 30.0
 """Longest wait for a fresh engine to be ready; the embedded one needs a fifth of a second, a neural model some."""
@@ -69,19 +69,23 @@ class EngineProcess:
         return None if self._process is None else self._process.pid
 
     async def speak(self, utterance: Utterance, limit_s: float) -> bytes:
-        """Samples of the utterance. `limit_s` counts from its turn. Raises `EngineError`.
+        """Samples of the utterance; see `ask`."""
+        return await self.ask(encode_utterance(utterance), limit_s)
 
-        A process that dies is started anew and asked once more: it may have been killed from outside. A sentence that
+    async def ask(self, request: bytes, limit_s: float) -> bytes:
+        """The engine's answer. `limit_s` counts from the request's turn. Raises `EngineError`.
+
+        A process that dies is started anew and asked once more: it may have been killed from outside. A request that
         kills it twice, or makes it hang, fails."""
         if self._waiting >= MAX_WAITING:
-            raise EngineBusy(f"{MAX_WAITING} sentences are waiting")
+            raise EngineBusy(f"{MAX_WAITING} requests are waiting")
         self._waiting += 1
         try:
             async with self._turn:
                 try:
-                    return await self._ask(utterance, limit_s)
+                    return await self._ask(request, limit_s)
                 except EngineDied:
-                    return await self._ask(utterance, limit_s)
+                    return await self._ask(request, limit_s)
         finally:
             self._waiting -= 1
 
@@ -89,11 +93,11 @@ class EngineProcess:
         self._is_closed = True
         await self._stop()
 
-    async def _ask(self, utterance: Utterance, limit_s: float) -> bytes:
+    async def _ask(self, request: bytes, limit_s: float) -> bytes:
         try:
             process = await self._running()
             async with asyncio.timeout(limit_s):
-                return await self._exchange(process, utterance)
+                return await self._exchange(process, request)
         except TimeoutError:
             await self._stop()
             raise EngineHung(f"no answer within {limit_s:g} s") from None
@@ -126,9 +130,9 @@ class EngineProcess:
             raise EngineError(body.decode("utf-8", errors="replace"))
         return process
 
-    async def _exchange(self, process: Process, utterance: Utterance) -> bytes:
+    async def _exchange(self, process: Process, request: bytes) -> bytes:
         assert process.stdin is not None
-        process.stdin.write(encode_utterance(utterance))
+        process.stdin.write(frame(request))
         await process.stdin.drain()
         status, body = await self._reply(process)
         if status == FAILED:

@@ -37,9 +37,13 @@ class Utterance:
     words_per_minute: int = 165
 
 
+def frame(request: bytes) -> bytes:
+    """A request as it goes through the pipe."""
+    return REQUEST_HEAD.pack(len(request)) + request
+
+
 def encode_utterance(utterance: Utterance) -> bytes:
-    body = msgspec.json.encode(utterance)
-    return REQUEST_HEAD.pack(len(body)) + body
+    return msgspec.json.encode(utterance)
 
 
 def decode_utterance(body: bytes) -> Utterance:

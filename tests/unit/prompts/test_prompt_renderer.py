@@ -59,6 +59,7 @@ class World:
     fetched: list[str] = field(default_factory=list)
     decoded: list[bytes] = field(default_factory=list)
     asked_for: list[tuple[AccountId, str]] = field(default_factory=list)
+    media: dict[tuple[AccountId, str], str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     failure: Exception | None = None
     gate: asyncio.Event | None = None
@@ -97,9 +98,10 @@ class World:
         return len(data)
 
     async def find_media(self, account_id: AccountId, media_name: str) -> Path | None:
+        """As a store does it: names are looked up, never made into paths."""
         self.asked_for.append((account_id, media_name))
-        path = self.folder / account_id / media_name
-        return path if path.is_file() else None
+        place = self.media.get((account_id, media_name))
+        return None if place is None else self.folder / account_id / place
 
     async def _pause(self) -> None:
         if self.gate is not None:
@@ -114,7 +116,7 @@ def world(tmp_path: Path) -> World:
     (tmp_path / "media" / OTHER).mkdir()
     (tmp_path / "media" / ME / "c-1.wav").write_bytes(b"my recording")
     (tmp_path / "media" / OTHER / "c-2.wav").write_bytes(b"not mine")
-    return World(tmp_path / "media")
+    return World(tmp_path / "media", media={(ME, "c-1.wav"): "c-1.wav", (OTHER, "c-2.wav"): "c-2.wav"})
 
 
 @pytest.fixture
@@ -372,7 +374,14 @@ async def test_own_media_beyond_the_account_or_its_folder_is_unreachable(
         await prompts.render(AudioFile(url=f"https://voice.example/base/v1/users/{path}"), ME)
     assert world.fetched == []
     assert world.decoded == []
-    assert all(account_id == ME and "/" not in name for account_id, name in world.asked_for)
+    assert all(account_id == ME for account_id, _ in world.asked_for)
+
+
+async def test_own_media_may_have_any_name(prompts: PromptRenderer, world: World) -> None:
+    world.media[ME, "greetings/été 1.wav"] = "c-1.wav"
+    base = "https://voice.example/base/v1/users/u-me/media"
+    for name in ("greetings/%C3%A9t%C3%A9%201.wav", "greetings%2F%C3%A9t%C3%A9%201.wav"):
+        assert (await prompts.render(AudioFile(url=f"{base}/{name}"), ME)).samples == len("my recording")
 
 
 @pytest.mark.parametrize(
@@ -393,5 +402,6 @@ async def test_other_urls_are_fetched_like_any(prompts: PromptRenderer, world: W
 
 async def test_own_media_that_is_not_audio_is_unsupported(prompts: PromptRenderer, world: World) -> None:
     (world.folder / ME / "notes.txt").write_bytes(b"not audio")
+    world.media[ME, "notes.txt"] = "notes.txt"
     with pytest.raises(PromptUnsupported):
         await prompts.render(AudioFile(url="http://127.0.0.1:8080/v1/users/u-me/media/notes.txt"), ME)
