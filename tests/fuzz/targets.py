@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fuzz import audio, bodies, signalling
+from fuzz import audio, bodies, documents, signalling
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +32,6 @@ TARGETS: tuple[Target, ...] = (
     Target("digits", audio.check_digits),
     Target("wav", audio.check_wav),
     Target("json", bodies.check_body, 4),
+    Target("bxml", documents.check_document, 2),
 )
 BY_NAME = {target.name: target for target in TARGETS}
