@@ -7,6 +7,7 @@ sent"), and rules that need more than one property or call state are told by 400
 """
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 
@@ -18,7 +19,13 @@ from support.server import SECRET, TOKEN, USER, Server
 EXAMPLES = scaled(2, 100)
 PHASES = scaled("coverage,fuzzing", "coverage,fuzzing,stateful")
 LEFT_OUT = "positive_data_acceptance,negative_data_rejection"
+ENDLESS = "/events/stream"
+"""An answer without an end cannot be compared with anything; it has tests of its own."""
 NUMBER = "+15551230002"
+ONLY_DENIED = re.compile(r"^40[13] .*\n((?:  - .*\n)+)", re.M)
+"""Operations that answered 401 and 403 alone, as schemathesis lists them."""
+NEED_A_NUMBER = {"POST /v1/users/{userId}/calls", "POST /v1/users/{userId}/conferences"}
+"""No account owns the numbers that schemathesis makes up."""
 
 
 async def run(server: Server, folder: Path, values: dict[str, str], *options: str) -> str:
@@ -29,19 +36,22 @@ async def run(server: Server, folder: Path, values: dict[str, str], *options: st
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(settings), "run",
         f"{server.http}/openapi.json", "--auth", f"{TOKEN}:{SECRET}", "--max-examples", str(EXAMPLES),
-        "--phases", PHASES, "--exclude-checks", LEFT_OUT, "--suppress-health-check", "all", "--no-color", *options,
+        "--phases", PHASES, "--exclude-checks", LEFT_OUT,
+        "--exclude-path-regex", f"{ENDLESS}$", "--suppress-health-check", "all", "--no-color", *options,
     ]  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await process.communicate()
     said = output.decode(errors="replace")
-    assert process.returncode == 0, said[-8000:]
+    assert process.returncode == 0, said[-20000:]
     return said
 
 
 def check(said: str, server: Server) -> None:
-    assert "Authentication failed" not in said
+    denied = {line[4:] for lines in ONLY_DENIED.findall(said) for line in lines.splitlines()}
+    assert denied <= NEED_A_NUMBER
+    assert bool(denied) is ("Authentication failed" in said), "the list has another form than this test knows"
     assert "Traceback" not in server.log_path.read_text()
     print("\n".join(line for line in said.splitlines() if "generated" in line or "Seed" in line))
 

@@ -5,7 +5,7 @@ from functools import partial
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,26 +17,49 @@ from trebuchet.api.dispatch import Dispatch, Endpoint
 from trebuchet.api.door import MAX_REQUESTS, Door
 from trebuchet.api.headers import header
 from trebuchet.api.health import healthz, readyz_for
+from trebuchet.api.idempotency import KeyedRequests
 from trebuchet.api.metrics import metrics_for
-from trebuchet.api.operation import USER_PATH, BareRoute, Operation, endpoint
+from trebuchet.api.operation import BareRoute, Operation, endpoint
 from trebuchet.api.refusal import refuse
 from trebuchet.api.v1.account import routes as account
 from trebuchet.api.v1.applications import routes as applications
+from trebuchet.api.v1.available_numbers import routes as available_numbers
+from trebuchet.api.v1.bridges import routes as bridges
 from trebuchet.api.v1.calls import routes as calls
+from trebuchet.api.v1.conferences import routes as conferences
+from trebuchet.api.v1.domains import routes as domains
+from trebuchet.api.v1.endpoints import routes as endpoints
 from trebuchet.api.v1.errors import routes as user_errors
+from trebuchet.api.v1.events import routes as events
+from trebuchet.api.v1.gathers import routes as gathers
 from trebuchet.api.v1.media import routes as media
+from trebuchet.api.v1.number_info import routes as number_info
 from trebuchet.api.v1.phone_numbers import routes as phone_numbers
 from trebuchet.api.v1.recordings import routes as recordings
+from trebuchet.api.v1.transcriptions import routes as transcriptions
+from trebuchet.api.v1.voice import routes as voice
+from trebuchet.api.v1.webhooks import routes as webhooks
 from trebuchet.calls.commands import LogUnavailable
 
 OPERATIONS: tuple[Operation, ...] = (
     *sorted(calls.OPERATIONS, key=lambda operation: operation.path != "/calls/{callId}"),
+    *webhooks.OPERATIONS,
+    *voice.OPERATIONS,
+    *gathers.OPERATIONS,
+    *bridges.OPERATIONS,
+    *conferences.OPERATIONS,
     *recordings.OPERATIONS,
     *media.OPERATIONS,
     *applications.OPERATIONS,
     *phone_numbers.OPERATIONS,
+    *transcriptions.OPERATIONS,
+    *available_numbers.OPERATIONS,
+    *number_info.OPERATIONS,
+    *domains.OPERATIONS,
+    *endpoints.OPERATIONS,
     *account.OPERATIONS,
     *user_errors.OPERATIONS,
+    *events.OPERATIONS,
 )
 """Routes are tried in order: the one that runs while a caller waits comes first."""
 
@@ -61,16 +84,18 @@ def create_app(deps: ApiDependencies, *, max_requests: int = MAX_REQUESTS) -> Fa
         redoc_url=None,
     )
     app.router.route_class = BareRoute
+    keyed = KeyedRequests(deps.store, deps.ids, deps.clock)
     dispatch = Dispatch(partial(FastAPI.__call__, app))
     for operation in OPERATIONS:
-        serve = endpoint(deps, operation)
-        dispatch.add(operation.method, USER_PATH + operation.path, serve)
+        serve = endpoint(deps, operation, keyed)
+        dispatch.add(operation.method, operation.root + operation.path, serve)
         _add(app, operation, serve)
     app.add_api_route("/healthz", healthz, methods=["GET"])
     app.add_api_route("/readyz", readyz_for(deps), methods=["GET"])
     if deps.metrics is not None:
-        app.add_api_route("/metrics", metrics_for(deps.metrics), methods=["GET"])
+        app.add_api_route("/metrics", metrics_for(deps.metrics), methods=["GET"], response_class=PlainTextResponse)
     openapi.install(app, OPERATIONS)
+    app.add_api_route("/docs", openapi.page_for(app), methods=["GET"], include_in_schema=False)
     _handle_leftovers(app, deps)
     app.front = Door(dispatch, max_requests)
     return app
@@ -78,13 +103,14 @@ def create_app(deps: ApiDependencies, *, max_requests: int = MAX_REQUESTS) -> Fa
 
 def _add(app: FastAPI, operation: Operation, serve: Endpoint) -> None:
     app.add_api_route(
-        USER_PATH + operation.path,
+        operation.root + operation.path,
         serve,
         methods=[operation.method],
         name=operation.handler.__name__,
         operation_id=f"{operation.handler.__name__}_{operation.method.lower()}",
         summary=(operation.handler.__doc__ or "").splitlines()[0],
         response_model=None,
+        include_in_schema=not operation.is_hidden,
     )
 
 

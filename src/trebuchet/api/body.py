@@ -20,7 +20,19 @@ _decoder = msgspec.json.Decoder()
 async def read_json_object(request: Request) -> dict[str, Any]:
     """The body, which must be a JSON object. Raises `ApiError` (400, 408, 413, 415)."""
     _check_type(header(request.scope, b"content-type"))
-    raw = await _read(request)
+    return _decode(await read_body(request))
+
+
+async def read_optional_object(request: Request) -> dict[str, Any]:
+    """The same where a client may as well send nothing or an empty string, which is an empty object."""
+    raw = await read_body(request)
+    if raw.strip() in (b"", b'""'):
+        return {}
+    _check_type(header(request.scope, b"content-type"))
+    return _decode(raw)
+
+
+def _decode(raw: bytes) -> dict[str, Any]:
     try:
         value = _decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -37,7 +49,8 @@ def _check_type(content_type: str | None) -> None:
         raise errors.UNSUPPORTED_TYPE(content_type)
 
 
-async def _read(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """The body as it came. Raises `ApiError` (408, 413)."""
     length = header(request.scope, b"content-length")
     if length is not None and length.isdecimal() and int(length) > MAX_BODY_BYTES:
         raise _closing(errors.BODY_TOO_LARGE(MAX_BODY_BYTES))

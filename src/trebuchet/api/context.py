@@ -14,6 +14,7 @@ from trebuchet.api.fields import Model, read_object
 from trebuchet.api.location import base_url
 from trebuchet.api.paging import link_header
 from trebuchet.api.responses import empty, json_response
+from trebuchet.base.ids import CallId
 from trebuchet.model.account import Account
 from trebuchet.store.interface import Page
 
@@ -26,6 +27,13 @@ class Context:
     account: Account
     """Whose request it is; the path's user is the same."""
     request: Request
+    has_reserved_ids: bool = False
+    """The request has an idempotency key: the first id of each kind is the one that was stored with the key."""
+
+    @property
+    def reserved_call_id(self) -> CallId | None:
+        """The id for the call that the request makes; `None`: any."""
+        return self.deps.ids.call() if self.has_reserved_ids else None
 
     @property
     def user_url(self) -> str:

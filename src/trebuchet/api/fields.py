@@ -39,6 +39,7 @@ _SIP_URI = re.compile(
     r"@(?:[A-Za-z0-9\-_.]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"  # host; underscores occur in real ones
     r"(?:;(?:[A-Za-z0-9\-_.!~*'()\[\]/:&+$=]|%[0-9A-Fa-f]{2})+)*"  # parameters
 )
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _BLANK_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _SIP_HEADER_NAME = re.compile(r"[xX]-[A-Za-z0-9\-.!%*_+`'~]+")
@@ -111,7 +112,8 @@ def _integer(value: Any) -> int:
     raise fault("bad")
 
 
-def _text(value: Any) -> str:
+def read_text(value: Any) -> str:
+    """A label; anything that is not a string becomes its JSON text."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     if len(text) > MAX_TEXT_CHARS:
         raise fault("too_big", limit=MAX_TEXT_CHARS)
@@ -121,7 +123,7 @@ def _text(value: Any) -> str:
 
 
 def _required_text(value: Any) -> str:
-    text = _text(value)
+    text = read_text(value)
     if not text.strip():
         raise fault("blank")
     return text
@@ -157,6 +159,14 @@ def _query_address(value: Any) -> str:
     return address
 
 
+def _decimal(value: Any) -> float:
+    if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
+        return float(value)
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return float(value)
+    raise fault("bad")
+
+
 def read_sip_headers(value: Any) -> dict[str, str]:
     """The `X-` headers of an INVITE: at most `MAX_SIP_HEADERS`, names tokens, values without control characters."""
     headers = drop_nulls(value)
@@ -181,7 +191,7 @@ Flag = Annotated[
 ]
 """`true`, `false` or their names as strings."""
 
-Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string", "maxLength": MAX_TEXT_CHARS})]
+Text = Annotated[str, BeforeValidator(read_text), WithJsonSchema({"type": "string", "maxLength": MAX_TEXT_CHARS})]
 """A label; anything that is not a string becomes its JSON text."""
 
 RequiredText = Annotated[
@@ -234,6 +244,22 @@ def integer(minimum: int | None = None, maximum: int | None = None) -> Any:
     return Annotated[int, BeforeValidator(read), WithJsonSchema(schema)]
 
 
+def decimal(above: float, maximum: float) -> Any:
+    """A number, also as a string, greater than `above`; both bounds belong to what error messages say."""
+
+    def read(value: Any) -> float:
+        number = _decimal(value)
+        if not number > above:
+            raise fault("too_small", limit=f"{above:g}")
+        if number > maximum:
+            raise fault("too_big", limit=f"{maximum:g}")
+        return number
+
+    bounds = {"type": "number", "exclusiveMinimum": above, "maximum": maximum}
+    schema = {"anyOf": [bounds, {"type": "string", "pattern": "^-?[0-9]+([.][0-9]+)?$"}]}
+    return Annotated[float, BeforeValidator(read), WithJsonSchema(schema)]
+
+
 def choice(values: Mapping[str, Any]) -> Any:
     """One word of a fixed list in any case; gives what the list says about the lower-case word."""
 
@@ -255,6 +281,10 @@ _FAULTS: dict[str, Callable[[str, str, dict[str, Any]], ApiError]] = {
     "too_big": lambda thing, name, context: errors.TOO_BIG(thing, name, context["limit"]),
     "one_of": lambda thing, name, context: errors.NOT_ONE_OF(thing, name, context["values"]),
     "phone": lambda *_: errors.INVALID_PHONE_NUMBER(),
+    "domain_name": lambda _, __, context: errors.INVALID_DOMAIN_NAME(context["limit"]),
+    "endpoint_name": lambda _, __, context: errors.INVALID_ENDPOINT_NAME(context["value"]),
+    "password_short": lambda _, __, context: errors.PASSWORD_TOO_SHORT(context["limit"]),
+    "password_latin": lambda *_: errors.PASSWORD_NOT_LATIN(),
     "callback_url": lambda _, __, context: errors.CALLBACK_INVALID_URL(context["value"]),
     "url": lambda _, __, context: errors.INVALID_URL(context["value"]),
     "media_url": lambda _, __, context: errors.MEDIA_INVALID_URL(context["value"]),

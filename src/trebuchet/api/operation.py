@@ -7,7 +7,7 @@ existence comes before the body, handlers read bodies themselves instead of havi
 
 import math
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -21,11 +21,15 @@ from trebuchet.api.context import Context
 from trebuchet.api.dependencies import ApiDependencies
 from trebuchet.api.fields import Body
 from trebuchet.api.headers import header
+from trebuchet.api.idempotency import CHANGING_METHODS, HEADER, KeyedRequests
 from trebuchet.api.rate_limits import RateLimit
 from trebuchet.api.refusal import refuse
+from trebuchet.base.ids import ReservedIds
 from trebuchet.model.account import Account
 
 USER_PATH = "/v1/users/{userId}"
+
+ROOT = "/v1"
 
 Handler = Callable[[Context], Awaitable[Response]]
 
@@ -49,7 +53,25 @@ class Operation:
     query: type[Body] | None = None
     result: Any = None
     """Type of the JSON a success carries; `None`: no JSON."""
+    result_status: int = 200
+    """Status of a success that carries JSON."""
     creates: Creates = Creates.NEVER
+    root: str = USER_PATH
+    """What is before `path`: the account, or for what belongs to nobody the version alone."""
+    takes_key: bool = True
+    """Whether an idempotency key counts. Not where a repetition changes nothing by itself and the body is too large to
+    be looked at beforehand."""
+    find_made: Callable[[Context], Awaitable[Response | None]] | None = None
+    """For a keyed request whose first run was cut off: the success it would have answered with, if what it makes under
+    its reserved id is there."""
+    produces: str | None = None
+    """Content type of a success that carries something else than JSON."""
+    consumes: str | None = None
+    """Content type of a body that is something else than JSON."""
+    is_hidden: bool = False
+    """Another path of an operation that is documented elsewhere: served, and left out of the document."""
+    is_empty: bool = False
+    """There is nothing, by the API's rules: the answer is always the 404 of an unknown path."""
 
 
 class BareRoute(APIRoute):
@@ -60,9 +82,34 @@ class BareRoute(APIRoute):
         return endpoint
 
 
-def endpoint(deps: ApiDependencies, operation: Operation) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+@dataclass(frozen=True, slots=True)
+class _KeyedRuns:
+    """One request with an idempotency key, as `KeyedRequests` runs it."""
+
+    deps: ApiDependencies
+    operation: Operation
+    account: Account
+
+    async def find_made(self, ids: ReservedIds, request: Request) -> Response | None:
+        find = self.operation.find_made
+        return None if find is None else await find(self._context(ids, request))
+
+    async def run(self, ids: ReservedIds, request: Request) -> Response:
+        try:
+            return await self.operation.handler(self._context(ids, request))
+        except Exception as error:
+            return await refuse(self.deps, request.scope, self.account, error)
+
+    def _context(self, ids: ReservedIds, request: Request) -> Context:
+        return Context(replace(self.deps, ids=ids), self.account, request, has_reserved_ids=True)
+
+
+def endpoint(
+    deps: ApiDependencies, operation: Operation, keyed: KeyedRequests
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     """The operation in its frame."""
     handler = operation.handler
+    takes_key = operation.takes_key and operation.method in CHANGING_METHODS
     bucket = deps.rate_limits.bucket_of(operation.method, operation.path)
 
     async def serve(request: Request) -> Response:
@@ -70,12 +117,15 @@ def endpoint(deps: ApiDependencies, operation: Operation) -> Callable[[Request],
         scope = request.scope
         try:
             account = await authenticate(header(scope, b"authorization"), deps.store)
-            if account is None or scope["path_params"]["userId"] != account.id:
+            if account is None or scope["path_params"].get("userId", account.id) != account.id:
                 raise errors.ACCESS_DENIED()
             if "\0" in scope["path"]:  # no id or name holds it, and databases cannot be asked for it
                 raise errors.RESOURCE_NOT_FOUND()
             if bucket is not None:
                 _check_rate(deps, account, *bucket)
+            key = header(scope, HEADER) if takes_key else None
+            if key is not None:
+                return await keyed.serve(account.id, key, request, _KeyedRuns(deps, operation, account))
             return await handler(Context(deps, account, request))
         except Exception as error:
             return await refuse(deps, scope, account, error)

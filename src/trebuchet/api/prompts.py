@@ -69,6 +69,13 @@ class AudioBody(Body):
             text=self.sentence, gender=voice.gender, locale=voice.locale, voice=voice.name, volume=self.volume
         )
 
+    def wanted_prompt(self) -> Prompt | None:
+        """What is to be played where playing can also be stopped: `None` means stop, which is what an empty string in
+        either key says. Raises `ApiError` when neither key is there, and what `to_prompt` raises."""
+        if self.file_url is None and self.sentence is None:
+            raise errors.MISSING_PROPERTY(self.resource, "fileUrl")
+        return self.to_prompt()
+
     def _voice(self) -> Voice:
         try:
             return resolve_voice(self.voice, self.locale, self.gender)

@@ -33,6 +33,7 @@ class RateLimits:
     """For each resource path."""
     number_orders: RateLimit | None = None
     number_reads: RateLimit | None = None
+    number_searches: RateLimit | None = None
 
     def bucket_of(self, method: str, path: str) -> tuple[str, RateLimit] | None:
         """The bucket an operation takes from, by its path template, and that bucket's limit; `None`: no limit."""
@@ -41,6 +42,11 @@ class RateLimits:
         name, limit = "/" + path.split("/")[1], self.requests
         if path == "/phoneNumbers" and method == "POST":
             name, limit = "order /phoneNumbers", self.number_orders
+        elif name == "/availableNumbers":
+            kind, limit = ("order", self.number_orders) if method == "POST" else ("search", self.number_searches)
+            name = f"{kind} {name}"
+        elif path.startswith("/phoneNumbers/numberInfo"):
+            name = "/numberInfo"
         elif name == "/phoneNumbers" and method == "GET":
             name, limit = "read /phoneNumbers", self.number_reads
         return None if limit is None else (name, limit)

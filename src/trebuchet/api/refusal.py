@@ -12,6 +12,9 @@ from trebuchet.api.responses import json_response
 from trebuchet.model.account import Account
 from trebuchet.model.user_error import UserError
 
+_UNLISTED = (errors.TOO_MANY_REQUESTS, errors.KEY_IN_USE)
+"""Not stored: a flood of requests must not become one of writes."""
+
 _log = structlog.get_logger("trebuchet.api")
 
 
@@ -25,7 +28,7 @@ async def refuse(deps: ApiDependencies, scope: Scope, account: Account | None, e
         _log.error("request failed", method=scope["method"], pii_path=scope["path"], exc_info=error)
         refusal = errors.INTERNAL()
     details = _details(deps, scope, refusal)
-    if account is not None and refusal.kind is not errors.TOO_MANY_REQUESTS:  # a flood must not become one of writes
+    if account is not None and refusal.kind not in _UNLISTED:
         await deps.report_error(_user_error(deps, account, refusal, details))
     return error_response(refusal, details)
 

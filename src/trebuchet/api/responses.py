@@ -32,6 +32,11 @@ def empty(status_code: int = 200, *, location: str | None = None) -> Response:
     return _Finished(201, b"", headers)
 
 
+def finished(status_code: int, body: bytes, headers: RawHeaders) -> Response:
+    """A response whose headers are complete."""
+    return _Finished(status_code, body, headers)
+
+
 def json_response(value: Any, status_code: int = 200, *, headers: Iterable[tuple[str, str]] = ()) -> Response:
     """`value` as JSON."""
     body = _encoder.encode(value)

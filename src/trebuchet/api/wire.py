@@ -1,9 +1,10 @@
-"""Names that several resources share on the wire, and nothing else: call states, and absence."""
+"""Names that several resources and errors share on the wire, and nothing else: states, and absence."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from trebuchet.model.call import CallState
+from trebuchet.model.conference import ConferenceState
 
 CALL_STATES: dict[CallState, str] = {
     CallState.RINGING: "started",
@@ -11,6 +12,12 @@ CALL_STATES: dict[CallState, str] = {
     CallState.TRANSFERRING: "transferring",
     CallState.REJECTED: "rejected",
     CallState.ENDED: "completed",
+}
+
+CONFERENCE_STATES: dict[ConferenceState, str] = {
+    ConferenceState.CREATED: "created",
+    ConferenceState.ACTIVE: "active",
+    ConferenceState.ENDED: "completed",
 }
 
 Resource = TypeVar("Resource", bound=Mapping[str, Any])

@@ -80,7 +80,7 @@ async def test_the_openapi_document_names_everything(world: ApiWorld) -> None:
         "diversionTreatment",
         "diversionReason",
     }
-    assert {"200", "201", "default"} == set(update["responses"])
+    assert {"200", "201", "default"} <= set(update["responses"])
     created = document["components"]["schemas"]["CreateCallBody"]
     assert created["required"] == ["from", "to"]
     queries = {item["name"] for item in document["paths"]["/v1/users/{userId}/calls"]["get"]["parameters"]}

@@ -7,6 +7,7 @@ import pytest
 from support.api_world import NUMBER, OTHER_NUMBER, USER, ApiWorld
 from trebuchet.base.ids import AccountId
 from trebuchet.calls.commands import CreateCall, Overloaded
+from trebuchet.calls.meeting_commands import BridgeNotFound, ConferenceMismatch
 from trebuchet.model.call import HttpMethod, WebhookTarget
 from trebuchet.model.recording import RecordingFormat, RecordingSettings
 
@@ -200,13 +201,21 @@ async def test_bad_sip_headers(world: ApiWorld, headers: Any) -> None:
 
 async def test_an_unknown_bridge(world: ApiWorld) -> None:
     """calls.md 5: 404 `bridge-not-found`."""
+    world.calls.refusal = BridgeNotFound("brg-x")
     await refused(world, {"from": NUMBER, "to": OTHER_NUMBER, "bridgeId": "brg-x"}, 404, "bridge-not-found")
 
 
 async def test_an_unknown_conference(world: ApiWorld) -> None:
     """calls.md 5: 403 `invalid-call-conference-id`."""
+    world.calls.refusal = ConferenceMismatch("conf-x")
     body = {"from": NUMBER, "to": OTHER_NUMBER, "conferenceId": "conf-x"}
     await refused(world, body, 403, "invalid-call-conference-id")
+
+
+async def test_bridge_and_conference_reach_call_control(world: ApiWorld) -> None:
+    body = {"from": NUMBER, "to": OTHER_NUMBER, "bridgeId": "brg-1", "conferenceId": "conf-1"}
+    assert (await world.post("/calls", body)).status_code == 201
+    assert (world.calls.created[0].bridge_id, world.calls.created[0].conference_id) == ("brg-1", "conf-1")
 
 
 async def test_overload_and_draining_say_when_to_retry(world: ApiWorld) -> None:

@@ -40,6 +40,13 @@ async def create_application(context: Context) -> Response:
     return context.created(f"/applications/{application.id}")
 
 
+async def find_made_application(context: Context) -> Response | None:
+    """The answer to a request, cut off earlier, that made an application."""
+    application_id = context.deps.ids.application()
+    made = await context.deps.store.application(application_id)
+    return None if made is None else context.created(f"/applications/{application_id}")
+
+
 async def read_application(context: Context) -> Response:
     """Read an application."""
     return json_response(application_to_wire(await own_application(context), context.user_url))
@@ -85,7 +92,12 @@ OPERATIONS = (
         result=list[ApplicationResource],
     ),
     Operation(
-        method="POST", path="/applications", handler=create_application, body=ApplicationBody, creates=Creates.ALWAYS
+        method="POST",
+        path="/applications",
+        handler=create_application,
+        body=ApplicationBody,
+        creates=Creates.ALWAYS,
+        find_made=find_made_application,
     ),
     Operation(method="GET", path="/applications/{applicationId}", handler=read_application, result=ApplicationResource),
     Operation(method="POST", path="/applications/{applicationId}", handler=update_application, body=ApplicationBody),

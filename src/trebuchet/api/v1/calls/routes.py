@@ -11,6 +11,7 @@ from trebuchet.api.v1.calls.bodies import CreateCallBody, ListCallsQuery, Update
 from trebuchet.api.v1.calls.wire import CallEventResource, CallResource, call_to_wire, event_to_wire
 from trebuchet.api.v1.recordings.wire import RecordingResource, recording_to_wire
 from trebuchet.base.ids import CallId, EventId
+from trebuchet.base.values import replace
 from trebuchet.calls.commands import CallNotFound, Overloaded, UpdateCall
 from trebuchet.model.call import Call
 
@@ -34,10 +35,8 @@ async def list_calls(context: Context) -> Response:
 async def create_call(context: Context) -> Response:
     """Place a call."""
     command = (await context.body(CreateCallBody)).to_command(context.account.id)
-    if command.bridge_id is not None:
-        raise errors.BRIDGE_NOT_FOUND(command.bridge_id, details=(("bridgeId", command.bridge_id),))
-    if command.conference_id is not None:
-        raise errors.INVALID_CONFERENCE(command.conference_id, details=(("conferenceId", command.conference_id),))
+    if context.has_reserved_ids:
+        command = replace(command, call_id=context.reserved_call_id)
     if context.deps.is_draining():
         raise errors.CALL_CREATION_FAILURE(command.from_, command.to, retry_after_s=DRAIN_RETRY_S)
     try:
@@ -45,6 +44,13 @@ async def create_call(context: Context) -> Response:
     except Overloaded as error:
         raise errors.CALL_CREATION_FAILURE(command.from_, command.to, retry_after_s=error.retry_after_s) from error
     return context.created(f"/calls/{call_id}")
+
+
+async def find_made_call(context: Context) -> Response | None:
+    """The answer to a request, cut off earlier, that made a call."""
+    call_id = context.deps.ids.call()
+    made = await context.deps.store.call(call_id)
+    return None if made is None else context.created(f"/calls/{call_id}")
 
 
 async def read_call(context: Context) -> Response:
@@ -100,10 +106,13 @@ async def _read_update(context: Context) -> UpdateCall:
     finds out, which saves a read on the way that matters."""
     try:
         body = await context.body(UpdateCallBody)
-        return body.to_command(context.account.id, CallId(context.path("callId")))
+        command = body.to_command(context.account.id, CallId(context.path("callId")))
     except ApiError:
         await own_call(context)
         raise
+    if command.transfer is None or not context.has_reserved_ids:
+        return command
+    return replace(command, transfer=replace(command.transfer, new_call_id=context.reserved_call_id))
 
 
 def _overload(command: UpdateCall, error: Overloaded) -> ApiError:
@@ -119,10 +128,22 @@ def _overload(command: UpdateCall, error: Overloaded) -> ApiError:
 
 OPERATIONS = (
     Operation(method="GET", path="/calls", handler=list_calls, query=ListCallsQuery, result=list[CallResource]),
-    Operation(method="POST", path="/calls", handler=create_call, body=CreateCallBody, creates=Creates.ALWAYS),
+    Operation(
+        method="POST",
+        path="/calls",
+        handler=create_call,
+        body=CreateCallBody,
+        creates=Creates.ALWAYS,
+        find_made=find_made_call,
+    ),
     Operation(method="GET", path="/calls/{callId}", handler=read_call, result=CallResource),
     Operation(
-        method="POST", path="/calls/{callId}", handler=update_call, body=UpdateCallBody, creates=Creates.SOMETIMES
+        method="POST",
+        path="/calls/{callId}",
+        handler=update_call,
+        body=UpdateCallBody,
+        creates=Creates.SOMETIMES,
+        find_made=find_made_call,
     ),
     Operation(method="GET", path="/calls/{callId}/events", handler=list_call_events, result=list[CallEventResource]),
     Operation(method="GET", path="/calls/{callId}/events/{eventId}", handler=read_call_event, result=CallEventResource),

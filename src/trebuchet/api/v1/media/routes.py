@@ -1,40 +1,131 @@
-"""Downloading the media behind recordings."""
+"""What can be done with media over the API: upload, list, download, delete."""
 
 import asyncio
 import os
+from contextlib import suppress
 
 from starlette.responses import Response
 
 from trebuchet.api import errors
 from trebuchet.api.context import Context
+from trebuchet.api.errors import ApiError
 from trebuchet.api.headers import header
 from trebuchet.api.operation import Operation
-from trebuchet.api.responses import RawHeaders
-from trebuchet.api.v1.media.files import MediaResponse, Span, Unsatisfiable, media_path, open_media, read_range
-from trebuchet.model.recording import Recording, RecordingState
+from trebuchet.api.responses import RawHeaders, empty, json_response
+from trebuchet.api.v1.media.files import MediaResponse, Span, Unsatisfiable, open_media, read_range
+from trebuchet.api.v1.media.library import Medium, find_medium, list_media, media_folder
+from trebuchet.api.v1.media.uploads import declared_size, save_body
+from trebuchet.api.v1.media.wire import (
+    DEFAULT_CONTENT_TYPE,
+    ListMediaQuery,
+    MediaResource,
+    check_media_name,
+    media_to_wire,
+    stored_header,
+)
+from trebuchet.model.media_file import MediaFile
+from trebuchet.model.recording import RecordingState
+from trebuchet.store.interface import Batch, LibraryChanges
 
-CONTENT_TYPES = {".wav": b"audio/wav", ".mp3": b"audio/mpeg"}
-DEFAULT_CONTENT_TYPE = b"application/octet-stream"
+
+async def list_all_media(context: Context) -> Response:
+    """List uploaded files, recordings and texts of transcriptions by name; all of them unless a page is asked for."""
+    query = context.query(ListMediaQuery)
+    found = await list_media(context)
+    if not {"page", "size"} & set(context.request.query_params):
+        user_url = context.user_url
+        return json_response([media_to_wire(name, size, user_url) for name, size in found])
+    page = query.to_page()
+    start = page.page * page.size
+    rows = found[start : start + page.size + 1]
+    return context.listed("/media", rows, page, (), lambda row, url: media_to_wire(*row, url))
+
+
+async def upload_media(context: Context) -> Response:
+    """Upload a file, or replace the one of that name."""
+    name = check_media_name(context.path("mediaName"))
+    size_bytes = declared_size(context.request)
+    await _check_replaceable(context, name)
+    deps = context.deps
+    file = MediaFile(
+        id=deps.ids.media_file(),
+        account_id=context.account.id,
+        name=name,
+        size_bytes=size_bytes,
+        content_type=stored_header(context.request, b"content-type") or DEFAULT_CONTENT_TYPE,
+        cache_control=stored_header(context.request, b"cache-control"),
+        uploaded_at=deps.clock.utc(),
+    )
+    path = media_folder(context) / file.place
+    await save_body(context.request, name, path, size_bytes)
+    try:
+        async with deps.changes:
+            old = await deps.store.media_file(context.account.id, name)
+            await deps.store.write(Batch(library=LibraryChanges(media_files=(file,))))
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if old is not None:
+        await _unlink(context, old.place)
+    return empty()
+
+
+async def _check_replaceable(context: Context, name: str) -> None:
+    """The audio of a recording that is being written cannot be replaced meanwhile."""
+    recording = await context.deps.store.recording_by_media_name(context.account.id, name)
+    if recording is not None and recording.state in (RecordingState.RECORDING, RecordingState.SAVING):
+        raise errors.RECORDING_CONFLICT(recording.id, details=(("recordingId", recording.id),))
 
 
 async def download_media(context: Context) -> Response:
-    """Download a recording's audio, all of it or the range asked for."""
+    """Download a file, all of it or the range asked for."""
     name = context.path("mediaName")
-    recording = await context.deps.store.recording_by_media_name(context.account.id, name)
-    if recording is None or recording.state is not RecordingState.COMPLETE:
-        raise errors.MEDIA_NOT_FOUND(name, details=(("mediaName", name),))
-    path = media_path(context.deps, recording)
-    opened = await asyncio.to_thread(open_media, path)
-    if opened is None:
-        raise errors.MEDIA_NOT_FOUND(name, details=(("mediaName", name),))
-    return _respond(context, recording, *opened)
+    medium = await find_medium(context, name)
+    opened = None if medium is None else await asyncio.to_thread(open_media, medium.path)
+    if medium is None or opened is None:
+        raise _not_found(name)
+    return _respond(context, medium, *opened)
 
 
-def _respond(context: Context, recording: Recording, descriptor: int, size_bytes: int) -> Response:
+async def delete_media(context: Context) -> Response:
+    """Delete a file; its name is free at once."""
+    name = context.path("mediaName")
+    store = context.deps.store
+    async with context.deps.changes:
+        file = await store.media_file(context.account.id, name)
+        if file is not None:
+            await store.write(Batch(library=LibraryChanges(removed_media=(file,))))
+    if file is not None:
+        await _unlink(context, file.place)
+        return empty()
+    await _check_replaceable(context, name)
+    medium = await find_medium(context, name)
+    if medium is None:
+        raise _not_found(name)
+    try:
+        await asyncio.to_thread(medium.path.unlink)
+    except FileNotFoundError as error:
+        raise _not_found(name) from error
+    return empty()
+
+
+async def _unlink(context: Context, place: str) -> None:
+    """The bytes of a file that nothing leads to any more; if they cannot be removed now, the next start does it."""
+    with suppress(OSError):
+        await asyncio.to_thread((media_folder(context) / place).unlink, missing_ok=True)
+
+
+def _not_found(name: str) -> ApiError:
+    return errors.MEDIA_NOT_FOUND(name, details=(("mediaName", name),))
+
+
+def _respond(context: Context, medium: Medium, descriptor: int, size_bytes: int) -> Response:
     headers: RawHeaders = [
-        (b"content-type", CONTENT_TYPES.get(f".{recording.media_name.rpartition('.')[2]}", DEFAULT_CONTENT_TYPE)),
+        (b"content-type", medium.content_type.encode("latin-1")),
         (b"accept-ranges", b"bytes"),
-        (b"cache-control", b"no-cache"),
+        (b"cache-control", medium.cache_control.encode("latin-1")),
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-security-policy", b"sandbox"),  # a page that a customer uploaded is not one of ours
     ]
     asked = _asked_range(context)
     try:
@@ -60,7 +151,13 @@ def _asked_range(context: Context) -> str | None:
     return header(scope, b"range")
 
 
+NAMED = "/media/{mediaName:path}"
+ANY_TYPE = "*/*"
+
 OPERATIONS = (
-    Operation(method="GET", path="/media/{mediaName:path}", handler=download_media),
-    Operation(method="HEAD", path="/media/{mediaName:path}", handler=download_media),
+    Operation(method="GET", path="/media", handler=list_all_media, query=ListMediaQuery, result=list[MediaResource]),
+    Operation(method="PUT", path=NAMED, handler=upload_media, takes_key=False, consumes=ANY_TYPE),
+    Operation(method="GET", path=NAMED, handler=download_media, produces=ANY_TYPE),
+    Operation(method="HEAD", path=NAMED, handler=download_media, produces=ANY_TYPE),
+    Operation(method="DELETE", path=NAMED, handler=delete_media),
 )

@@ -10,6 +10,7 @@ from trebuchet.api.errors import ApiError
 from trebuchet.api.operation import Creates, Operation
 from trebuchet.api.responses import empty, json_response
 from trebuchet.api.v1.applications.routes import application_not_found
+from trebuchet.api.v1.phone_numbers.charges import number_charge
 from trebuchet.api.v1.phone_numbers.wire import (
     CreateNumberBody,
     ListNumbersQuery,
@@ -20,7 +21,8 @@ from trebuchet.api.v1.phone_numbers.wire import (
 )
 from trebuchet.base.ids import ApplicationId, NumberId
 from trebuchet.model.number import NumberState, PhoneNumber
-from trebuchet.store.interface import Batch
+from trebuchet.model.stock import Place, StockKind, stock_kind
+from trebuchet.store.interface import Batch, LibraryChanges
 
 
 async def list_numbers(context: Context) -> Response:
@@ -37,16 +39,35 @@ async def create_number(context: Context) -> Response:
     deps = context.deps
     async with deps.changes:
         await _check_free(context, body.number)
-        number = PhoneNumber(
-            id=deps.ids.number(),
-            account_id=context.account.id,
-            number=body.number,
-            created_at=deps.clock.utc(),
-            national_number=national_number(body.number),
-            price=deps.number_price,
-        )
-        await deps.store.write(Batch(numbers=(await _changed(context, body, number),)))
+        number = await _changed(context, body, await _new_number(context, body.number))
+        charge = number_charge(context, number, stock_kind(number.number))
+        await deps.store.write(Batch(numbers=(number,), library=LibraryChanges(charges=(charge,))))
     return context.created(f"/phoneNumbers/{number.id}")
+
+
+async def find_made_number(context: Context) -> Response | None:
+    """The answer to a request, cut off earlier, that added a number."""
+    made = await context.deps.store.number(context.deps.ids.number())
+    return None if made is None else context.created(f"/phoneNumbers/{made.id}")
+
+
+async def _new_number(context: Context, e164: str) -> PhoneNumber:
+    """With what the stock says of it, or else its area code."""
+    deps = context.deps
+    stocked = await deps.store.stock_number(e164)
+    place = await deps.find_place(e164) if stocked is None else Place(stocked.city, stocked.region)
+    is_toll_free = stock_kind(e164) is StockKind.TOLL_FREE
+    price = deps.toll_free_price if is_toll_free else deps.number_price
+    return PhoneNumber(
+        id=deps.ids.number(),
+        account_id=context.account.id,
+        number=e164,
+        created_at=deps.clock.utc(),
+        national_number=national_number(e164),
+        city=None if place is None else place.city,
+        region=None if place is None else place.region,
+        price=price if stocked is None or stocked.price is None else stocked.price,
+    )
 
 
 async def read_number(context: Context) -> Response:
@@ -103,7 +124,7 @@ async def _check_free(context: Context, number: str) -> None:
 async def _changed(context: Context, body: UpdateNumberBody, number: PhoneNumber) -> PhoneNumber:
     application_id = number.application_id
     if body.application_id is not None:
-        application_id = await _usable_application(context, body.application_id)
+        application_id = await usable_application(context, body.application_id)
     return replace(
         number,
         application_id=application_id,
@@ -112,7 +133,7 @@ async def _changed(context: Context, body: UpdateNumberBody, number: PhoneNumber
     )
 
 
-async def _usable_application(context: Context, application_id: str) -> ApplicationId | None:
+async def usable_application(context: Context, application_id: str) -> ApplicationId | None:
     """`""` detaches. Raises `ApiError` for applications that do not exist or are another account's."""
     if application_id == "":
         return None
@@ -139,7 +160,12 @@ OPERATIONS = (
         result=list[PhoneNumberResource],
     ),
     Operation(
-        method="POST", path="/phoneNumbers", handler=create_number, body=CreateNumberBody, creates=Creates.ALWAYS
+        method="POST",
+        path="/phoneNumbers",
+        handler=create_number,
+        body=CreateNumberBody,
+        creates=Creates.ALWAYS,
+        find_made=find_made_number,
     ),
     Operation(method="GET", path="/phoneNumbers/{numberId}", handler=read_number, result=PhoneNumberResource),
     Operation(method="POST", path="/phoneNumbers/{numberId}", handler=update_number, body=UpdateNumberBody),

@@ -1,0 +1,1 @@
+"""Numbers of the operator's stock that nobody has: search and order."""

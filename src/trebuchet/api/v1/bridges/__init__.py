@@ -1,0 +1,1 @@
+"""Bridges: create, list, read, update, play, and their calls."""

@@ -1,0 +1,1 @@
+"""Domains: groups of phones, each with a host name of its own."""

@@ -1,0 +1,1 @@
+"""Gathers of a call: create, read, stop."""

@@ -1,0 +1,98 @@
+"""Taking an uploaded file: straight to disk, within bounds, and never half of it."""
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+from starlette.requests import ClientDisconnect, Request
+
+from trebuchet.api import errors
+from trebuchet.api.errors import ApiError
+from trebuchet.api.headers import header
+
+MAX_MEDIA_BYTES = 65 * 1024 * 1024
+"""Largest file (API rule)."""
+UPLOAD_TIMEOUT_S = 600.0
+"""The largest file at 110 kB/s; a client that drips holds a task and a file for so long at most."""
+WRITE_BYTES = 256 * 1024
+"""Written at once: large enough to make threads cheap, small enough for hundreds of uploads."""
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+
+
+def declared_size(request: Request) -> int:
+    """The size that the client promises. Raises `ApiError`: none, no number, too big."""
+    text = header(request.scope, b"content-length")
+    if text is None:
+        raise closing(errors.MEDIA_SIZE_MISSING("Content-Length"))
+    if not text.isdecimal() or not text.isascii():
+        raise closing(errors.MEDIA_SIZE_UNREADABLE("Content-Length"))
+    size = int(text) if len(text) <= len(str(MAX_MEDIA_BYTES)) + 1 else MAX_MEDIA_BYTES + 1
+    if size > MAX_MEDIA_BYTES:
+        raise closing(errors.MEDIA_TOO_BIG(text, MAX_MEDIA_BYTES))
+    return size
+
+
+async def save_body(request: Request, name: str, target: Path, size_bytes: int) -> None:
+    """The body as the file `target`, which appears whole and is on disk when this returns, or does not appear.
+    Raises `ApiError`; `ClientDisconnect` when the client leaves before the end."""
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        async with asyncio.timeout(UPLOAD_TIMEOUT_S):
+            descriptor = await asyncio.to_thread(_open, draft)
+            try:
+                await _copy(request, descriptor, size_bytes)
+                await asyncio.to_thread(os.fsync, descriptor)
+            finally:
+                os.close(descriptor)
+            await asyncio.to_thread(_publish, draft, target)
+    except TimeoutError as error:
+        raise closing(errors.REQUEST_TIMEOUT()) from error
+    except OSError as error:
+        raise closing(errors.MEDIA_UNAVAILABLE(name)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(draft.unlink, missing_ok=True)
+
+
+async def _copy(request: Request, descriptor: int, size_bytes: int) -> None:
+    waiting, left = bytearray(), size_bytes
+    async for chunk in request.stream():
+        waiting += chunk
+        left -= len(chunk)
+        if left < 0:
+            raise closing(errors.MEDIA_TOO_BIG(size_bytes - left, size_bytes))
+        if len(waiting) >= WRITE_BYTES:
+            await asyncio.to_thread(_write, descriptor, bytes(waiting))
+            waiting.clear()
+    if left:
+        raise ClientDisconnect
+    await asyncio.to_thread(_write, descriptor, bytes(waiting))
+
+
+def _open(draft: Path) -> int:
+    draft.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    return os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _publish(draft: Path, target: Path) -> None:
+    """The name, too, is on disk afterwards."""
+    os.replace(draft, target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def closing(error: ApiError) -> ApiError:
+    """The rest of the body is not read: the connection ends instead."""
+    error.headers = (*error.headers, ("connection", "close"))
+    return error

@@ -1,0 +1,82 @@
+"""What can be done with transcriptions over the API."""
+
+from starlette.responses import Response
+
+from trebuchet.api import errors
+from trebuchet.api.body import read_optional_object
+from trebuchet.api.context import Context
+from trebuchet.api.operation import Creates, Operation
+from trebuchet.api.responses import json_response
+from trebuchet.api.v1.calls.routes import own_call
+from trebuchet.api.v1.recordings.routes import own_recording
+from trebuchet.api.v1.transcriptions.wire import (
+    ListTranscriptionsQuery,
+    TranscriptionResource,
+    transcription_to_wire,
+)
+from trebuchet.base.ids import TranscriptionId
+
+
+async def create_transcription(context: Context) -> Response:
+    """Have a finished recording transcribed; any number of times."""
+    recording = await own_recording(context)
+    await read_optional_object(context.request)
+    transcription = await context.deps.transcriptions.transcribe(recording)
+    return context.created(f"/recordings/{recording.id}/transcriptions/{transcription.id}")
+
+
+async def list_transcriptions(context: Context) -> Response:
+    """List a recording's transcriptions, oldest first; all of them unless a page is asked for."""
+    recording = await own_recording(context)
+    query = context.query(ListTranscriptionsQuery)
+    store = context.deps.store
+    if not {"page", "size"} & set(context.request.query_params):
+        user_url = context.user_url
+        found = await store.transcriptions_of_recording(recording.id, None)
+        return json_response([transcription_to_wire(item, user_url) for item in found])
+    page = query.to_page()
+    rows = await store.transcriptions_of_recording(recording.id, page)
+    return context.listed(f"/recordings/{recording.id}/transcriptions", rows, page, (), transcription_to_wire)
+
+
+async def read_transcription(context: Context) -> Response:
+    """Read a transcription."""
+    recording = await own_recording(context)
+    transcription_id = TranscriptionId(context.path("transcriptionId"))
+    transcription = await context.deps.store.transcription(transcription_id)
+    if transcription is None or transcription.recording_id != recording.id:
+        details = (("transcriptionId", transcription_id), ("recordingId", recording.id))
+        raise errors.TRANSCRIPTION_NOT_FOUND(transcription_id, recording.id, details=details)
+    return json_response(transcription_to_wire(transcription, context.user_url))
+
+
+async def list_call_transcriptions(context: Context) -> Response:
+    """List the transcriptions of all recordings of a call, oldest first."""
+    call = await own_call(context)
+    user_url = context.user_url
+    found = await context.deps.store.transcriptions_of_call(call.id)
+    return json_response([transcription_to_wire(item, user_url) for item in found])
+
+
+_ALL = "/recordings/{recordingId}/transcriptions"
+_ONE = _ALL + "/{transcriptionId}"
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=_ALL,
+        handler=list_transcriptions,
+        query=ListTranscriptionsQuery,
+        result=list[TranscriptionResource],
+    ),
+    Operation(method="POST", path=_ALL, handler=create_transcription, creates=Creates.ALWAYS),
+    Operation(method="GET", path=_ONE, handler=read_transcription, result=TranscriptionResource),
+    # One client library reads transcriptions here.
+    Operation(method="GET", path="/bridges" + _ONE, handler=read_transcription, is_hidden=True),
+    Operation(
+        method="GET",
+        path="/calls/{callId}/transcriptions",
+        handler=list_call_transcriptions,
+        result=list[TranscriptionResource],
+    ),
+)

@@ -1,0 +1,1 @@
+"""What a call's party hears: play, stop, send keys."""

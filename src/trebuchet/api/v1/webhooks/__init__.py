@@ -1,0 +1,1 @@
+"""What becomes of webhooks, and what they are signed with: additions to the v1 API."""
