@@ -1,4 +1,4 @@
-"""`trebuchet account add` and `trebuchet account list`."""
+"""`trebuchet account add`, `list` and `webhook-secret`."""
 
 from typing import Annotated
 
@@ -62,3 +62,28 @@ def show(data: Data = None, config: Config = None) -> None:
 
     for account in sorted(with_store(settings, work), key=lambda account: account.created_at):
         typer.echo(f"{account.id}  {account.token}  {account.created_at:%Y-%m-%dT%H:%M:%SZ}")
+
+
+@app.command("webhook-secret", help="Print the secret that an account's webhooks are signed with.")
+def webhook_secret(
+    user: Annotated[str, typer.Argument(metavar="USERID", help="The account's user id.")],
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    settings = read_settings(config, data=data)
+    if not settings.database_path.is_file():
+        fail(f"{settings.database_path}: no database there; `trebuchet init` makes one")
+    from trebuchet.base.ids import AccountId
+    from trebuchet.base.rand import SystemRand
+    from trebuchet.webhook_secrets import KeyUnusable, WebhookSecrets
+
+    async def work(store: Store) -> Account | None:
+        return await store.account(AccountId(user))
+
+    account = with_store(settings, work)
+    if account is None:
+        fail(f"{user}: no such account")
+    try:
+        typer.echo(WebhookSecrets.open(settings.data, SystemRand()).current(account))
+    except KeyUnusable as error:
+        fail(error)

@@ -3,7 +3,7 @@
 import typer
 
 from trebuchet import __version__
-from trebuchet.cli import account, dial_check, doctor, init, serve, sim
+from trebuchet.cli import account, call, cnam, dial_check, doctor, init, number, serve, sim, tail
 
 app = typer.Typer(
     name="trebuchet",
@@ -16,7 +16,11 @@ app.command("serve", help="Start the server.")(serve.serve)
 app.command("init", help="Prepare a data directory: an account and a sample configuration.")(init.init)
 app.command("doctor", help="Check that this machine can serve; one line each, with the remedy when red.")(doctor.doctor)
 app.command("dial-check", help="Say whether a number may be called, and which rule decides.")(dial_check.dial_check)
+app.command("tail", help="Print the account's events as they happen.")(tail.tail)
+app.add_typer(call.app, name="call", help="Place calls and act on them, over the API of a running server.")
 app.add_typer(account.app, name="account", help="The accounts of a data directory.")
+app.add_typer(number.app, name="number", help="The stock that customers order numbers from.")
+app.add_typer(cnam.app, name="cnam", help="The names numbers are listed under.")
 app.add_typer(sim.app, name="sim", help="A phone to call with, and the demonstration.")
 
 

@@ -19,7 +19,10 @@ from trebuchet.config.sample import reference_page, sample_file
 from trebuchet.config.settings import keys
 
 HELP_LIMIT_S = 0.5
-HEAVY = ("numpy", "fastapi", "sqlalchemy", "uvicorn", "aiohttp", "soundfile", "trebuchet.sip", "trebuchet.media")
+HEAVY = (
+    "numpy", "fastapi", "sqlalchemy", "uvicorn", "aiohttp", "httpx", "soundfile", "trebuchet.sip", "trebuchet.media",
+    "trebuchet.client",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +145,21 @@ def test_adding_the_same_account_again_changes_nothing() -> None:
     for _ in range(2):
         assert run("account", "add", "--data", "d", "--account", "u-1:t-1:s-1").exit_code == 0
     assert len(run("account", "list", "--data", "d").output.splitlines()) == 1
+
+
+def test_the_signing_secret_of_an_account_is_shown() -> None:
+    run("account", "add", "--data", "d", "--account", "u-1:t-1:s-1")
+    run("account", "add", "--data", "d", "--account", "u-2:t-2:s-2")
+    first, again, other = (
+        run("account", "webhook-secret", user, "--data", "d").output for user in ("u-1", "u-1", "u-2")
+    )
+    assert first.startswith("whsec_")
+    assert first == again != other
+    assert run("account", "webhook-secret", "u-3", "--data", "d").exit_code == 1
+    assert run("account", "webhook-secret", "u-1", "--data", "nowhere").exit_code == 1
+    Path("d", "webhook.key").write_bytes(b"short")
+    broken = run("account", "webhook-secret", "u-1", "--data", "d")
+    assert (broken.exit_code, "32 bytes" in broken.output) == (1, True)
 
 
 @pytest.mark.parametrize("other", ["u-1:t-1:s-2", "u-1:t-2:s-1", "u-2:t-1:s-1"])
