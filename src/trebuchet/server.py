@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -29,18 +30,27 @@ from trebuchet.api.metrics import MetricsPage
 from trebuchet.api.serve import make_server, open_listener
 from trebuchet.base.clock import SystemClock
 from trebuchet.base.errors import TrebuchetError
-from trebuchet.base.ids import AccountId, CallId, Ids
+from trebuchet.base.ids import AccountId, CallId, ConferenceId, Ids
 from trebuchet.base.rand import SystemRand
 from trebuchet.calls.control import CallControl
+from trebuchet.calls.meeting_recovery import end_meetings
+from trebuchet.calls.notes import CallNotes
 from trebuchet.calls.recovery import Recovery
+from trebuchet.calls.transcriber import Transcriber
+from trebuchet.calls.transcribing import TranscriptionRules
 from trebuchet.config import Settings, SocketAddress
+from trebuchet.events.feed import Feed
 from trebuchet.events.log import EventLog
 from trebuchet.events.outbox import Outbox
-from trebuchet.events.payload import INCOMING_CALL
+from trebuchet.events.payload import INCOMING_CALL, RECORDING
 from trebuchet.events.relay import Relay
+from trebuchet.events.retrier import Retrier
+from trebuchet.events.signing import Signer
 from trebuchet.events.webhook import Attempt
 from trebuchet.fetch.addresses import AddressPolicy
 from trebuchet.fetch.client import GuardedClient
+from trebuchet.housekeeping import Housekeeping
+from trebuchet.leftovers import remove_orphans
 from trebuchet.logs import configure_logs
 from trebuchet.loop_lag import LoopLag
 from trebuchet.media.adapter import MediaPlanePool
@@ -48,23 +58,35 @@ from trebuchet.media.files import AudioFiles, RecordingFiles
 from trebuchet.media.paths import media_path
 from trebuchet.metrics.instruments import Instruments
 from trebuchet.metrics.snapshot import Snapshot, Sources
-from trebuchet.model.event import LoggedEvent
-from trebuchet.model.recording import RecordingState
+from trebuchet.model.call import Call
+from trebuchet.model.conference import Conference
+from trebuchet.model.endpoint import Binding
+from trebuchet.model.event import LoggedEvent, OwnerKind
+from trebuchet.model.recording import Recording, RecordingState
+from trebuchet.places import Places
 from trebuchet.prompts.cache import PcmCache
 from trebuchet.prompts.renderer import PromptRenderer
 from trebuchet.prompts.sources import PromptSources
+from trebuchet.scripting import Scripting
 from trebuchet.signalling.adapter import SipPlane
 from trebuchet.signals import overload_signals
+from trebuchet.speech.stt import ListeningOptions, open_listening
+from trebuchet.speech.transcripts import Transcripts
 from trebuchet.speech.tts import SpeechOptions, open_speech
+from trebuchet.store.interface import Batch, PhoneChanges
 from trebuchet.store.sqlite import SqliteStore
+from trebuchet.webhook_secrets import WebhookSecrets
 from trebuchet.wiring import (
     api_tls,
     call_limits,
     call_policy,
     dial_rules,
     media_settings,
+    monthly_price,
+    price_list,
     prompt_limits,
     rate_limits,
+    retry_rules,
     sip_settings,
 )
 
@@ -143,6 +165,7 @@ class Server:
         self._instruments = Instruments(self._figures)
         self._is_draining = False
         self._tasks: set[asyncio.Task[object]] = set()
+        self._scripting: Scripting | None = None
 
     async def start(self) -> None:
         """Raises `OSError` or `TrebuchetError` when the server cannot serve."""
@@ -151,11 +174,12 @@ class Server:
         self.store = await SqliteStore.open(settings.database_path, observe=self._instruments.note_commit)
         stack.push_async_callback(self.store.close)
         await self._ensure_account()
+        await remove_orphans(self.store, self._media_directory)
         self._http_socket = open_listener(settings.http.host, settings.http.port)
         stack.callback(self._http_socket.close)
         policy = AddressPolicy(settings.fetch.allowed_networks)
         self.relay = self._start_relay(policy)
-        self.log = EventLog(self.store, self.relay, self._ids, self._clock, self.public_url)
+        self.log = EventLog(self.store, self.relay, self._ids, self._clock, self.public_url, price_list(settings))
         self.log.subscribe(self._instruments.note_event)
         self.media = MediaPlanePool(media_settings(settings))
         self.media.observe = self._instruments.note_media
@@ -175,23 +199,60 @@ class Server:
     def _start_relay(self, policy: AddressPolicy) -> Relay:
         client = GuardedClient(policy)
         self._stack.push_async_callback(client.close)
-        outbox = Outbox(self.store, self._clock)
+        outbox = Outbox(self.store, self._clock, retry_rules(self._settings), self._rand)
         self._stack.push_async_callback(outbox.close)
-        relay = Relay(client, self.store, self._ids, self._clock)
+        self._secrets = WebhookSecrets.open(self._settings.data, self._rand)
+        signer = self._signer = Signer(self._secrets_of, self._clock)
+        self.retrier = Retrier(client, self.store, outbox, self._clock, signer.sign, self._owner_of)
+        self.retrier.on_round = lambda event, attempts: self._instruments.note_attempts(attempts)
+        self._stack.push_async_callback(self.retrier.close)
+        relay = Relay(client, self.store, self._ids, self._clock, sign=signer.sign)
         self._stack.push_async_callback(relay.close)
         relay.on_round = lambda event, attempts: self._note_round(outbox, event, attempts)
         relay.on_undeliverable = self._handle_undeliverable
         return relay
 
+    async def _secrets_of(self, account_id: AccountId) -> tuple[str, ...]:
+        account = await self.store.account(account_id)
+        return () if account is None else self._secrets.valid(account, self._clock.utc())
+
+    async def _owner_of(self, event: LoggedEvent) -> Call | Conference | None:
+        if event.owner_kind is OwnerKind.CONFERENCE:
+            return await self.store.conference(ConferenceId(event.owner_id))
+        return await self.store.call(CallId(event.owner_id))
+
     def _note_round(self, outbox: Outbox, event: LoggedEvent, attempts: Sequence[Attempt]) -> None:
         outbox.note_round(event, attempts)
         self._instruments.note_round(attempts, (self._clock.utc() - event.at).total_seconds())
+        if self._scripting is not None:
+            self._scripting.react(event, attempts)
+
+    def _open_scripting(self, policy: AddressPolicy) -> None:
+        client = GuardedClient(policy)
+        self._stack.push_async_callback(client.close)
+        self._scripting = Scripting(
+            self.control,
+            client,
+            self.log,
+            self.store,
+            self._ids,
+            self._clock,
+            base_url=self.public_url,
+            sign=self._signer.sign,
+        )
+        self._stack.push_async_callback(self._scripting.close)
 
     async def _start_calls(self, policy: AddressPolicy) -> None:
         audio = AudioFiles()
         self._stack.push_async_callback(audio.close)
         finisher = RecordingFiles(self._settings.data, audio)
-        self.sip = SipPlane(sip_settings(self._settings), self._rand, self._clock)
+        self.sip = SipPlane(
+            sip_settings(self._settings),
+            self._rand,
+            self._clock,
+            book=self.store.phones,
+            save_bindings=self._save_bindings,
+        )
         self.control = CallControl(
             signalling=self.sip,
             media=self.media,
@@ -208,16 +269,51 @@ class Server:
             signals=overload_signals(self._lag, self.sip, self.store),
         )
         self.sip.shell.has_room = self.control.has_room
+        self._open_scripting(policy)
         self._lag.start()
         self._stack.callback(self._lag.stop)
         await self.sip.start()
         self._stack.push_async_callback(self.sip.close)
-        recovery = Recovery(self.control.machine, self.store, self.log, self.sip, finisher, self._clock)
+        rules = TranscriptionRules(self._ids)
+        self.transcriber = self._open_transcriber(rules)
+        recovery = Recovery(self.control.machine, self.store, self.log, self.sip, finisher, self._clock, rules)
         await self.relay.resume()
         leftovers = await recovery.leftovers()
         await recovery.end_calls()
-        self._spawn(recovery.save_recordings(leftovers))
+        await end_meetings(self.store, self.log, self._clock)
+        self._spawn(self._finish_leftovers(recovery, leftovers))
+        await self.retrier.start()
+        self._start_housekeeping()
         self.sip.handler = self.control
+
+    def _start_housekeeping(self) -> None:
+        keep = timedelta(days=self._settings.webhooks.keep_days)
+        task = asyncio.get_running_loop().create_task(Housekeeping(self.store, self._clock, keep).run())
+        self._stack.callback(task.cancel)
+
+    def _open_transcriber(self, rules: TranscriptionRules) -> Transcriber:
+        wanted = self._settings.transcription
+        engine = open_listening(wanted.engine, ListeningOptions(model=wanted.model, extra=wanted.options))
+        self._stack.push_async_callback(engine.close)
+        transcriber = Transcriber(
+            rules=rules,
+            log=self.log,
+            archive=self.store,
+            notes=CallNotes(self.control.calls, self.store, self.log),
+            listening=Transcripts(engine, self._media_directory),
+            clock=self._clock,
+        )
+        self._stack.push_async_callback(transcriber.close)
+        self.log.subscribe(lambda owner, event: transcriber.look() if event.name == RECORDING else None)
+        return transcriber
+
+    async def _finish_leftovers(self, recovery: Recovery, leftovers: list[Recording]) -> None:
+        """Recordings first: until they are reported, nothing else may add to the logs of their calls."""
+        await recovery.save_recordings(leftovers)
+        self.transcriber.start()
+
+    async def _save_bindings(self, stored: tuple[Binding, ...], removed: tuple[str, ...]) -> None:
+        await self.store.write(Batch(phones=PhoneChanges(bindings=stored, removed_bindings=removed)))
 
     def _open_prompts(self, policy: AddressPolicy, audio: AudioFiles) -> PromptRenderer:
         settings, limits = self._settings, prompt_limits(self._settings)
@@ -250,23 +346,42 @@ class Server:
         self._stack.push_async_callback(prompts.close)
         return prompts
 
+    @property
+    def _media_directory(self) -> Path:
+        """Holds `{account id}/{media name}`."""
+        return self._settings.data / "media"
+
     async def _find_media(self, account_id: AccountId, media_name: str) -> Path | None:
+        file = await self.store.media_file(account_id, media_name)
+        if file is not None:
+            return self._media_directory / account_id / file.place
         recording = await self.store.recording_by_media_name(account_id, media_name)
         if recording is None or recording.state is not RecordingState.COMPLETE:
             return None
         return media_path(self._settings.data, account_id, media_name)
 
     async def _start_api(self) -> None:
+        feed = Feed(self.log.subscribe, self.store)
         deps = ApiDependencies(
             store=self.store,
             calls=self.control,
+            bridges=self.control.bridges,
+            conferences=self.control.conferences,
+            feed=feed,
             report_error=self.log.report,
             ids=self._ids,
             clock=self._clock,
-            media_directory=self._settings.data / "media",
+            media_directory=self._media_directory,
+            transcriptions=self.transcriber,
+            find_place=Places().find,
+            number_price=monthly_price(self._settings.prices.local_number),
+            toll_free_price=monthly_price(self._settings.prices.toll_free_number),
+            deliver_again=self.retrier.redeliver,
+            webhook_secret=self._secrets.current,
             is_ready=self._is_ready,
             is_draining=lambda: self._is_draining,
             public_url=self._settings.public_url,
+            phone_domain=self._settings.phones.domain,
             trusted_proxies=tuple(ip_network(proxy) for proxy in self._settings.api.trusted_proxies),
             rate_limits=rate_limits(self._settings),
             metrics=self._metrics_page(),
@@ -276,6 +391,7 @@ class Server:
         while not api.started and not serving.done():
             await asyncio.sleep(0)
         self._stack.push_async_callback(self._stop_api, api, serving)
+        self._stack.callback(feed.close)
 
     def _metrics_page(self) -> MetricsPage:
         agent = self.sip.shell.ua

@@ -1,6 +1,7 @@
 """The settings of the operator as each part of the house wants them."""
 
 import socket
+from decimal import Decimal
 from ssl import SSLContext
 
 from trebuchet.api.rate_limits import RateLimit, RateLimits
@@ -8,9 +9,13 @@ from trebuchet.calls.call_limits import CallLimits
 from trebuchet.calls.dial_rules import DialRules
 from trebuchet.calls.interfaces import CallPolicy
 from trebuchet.config import Settings
+from trebuchet.events.retries import RetryRules
 from trebuchet.media.settings import MediaSettings
+from trebuchet.model.charge import PriceList, Product
 from trebuchet.prompts.sources import PromptLimits
-from trebuchet.signalling.settings import Bind, LinkLimits, SipSettings, TraceSettings
+from trebuchet.signalling.settings import Bind, LinkLimits, PhoneSettings, SipSettings, TraceSettings
+from trebuchet.sip.authenticator import MD5, SHA256_FIRST
+from trebuchet.sip.register import RegisterRules
 from trebuchet.sip.timers import TimerValues
 from trebuchet.tls import client_context, server_context
 
@@ -59,10 +64,24 @@ def sip_settings(settings: Settings) -> SipSettings:
         probe_interval_s=wanted.probe_interval_s,
         limits=LinkLimits(max_connections=wanted.max_connections),
         trace=TraceSettings(path=wanted.trace_file),
+        phones=_phone_settings(settings),
         tls_server=_sip_server_tls(settings),
         tls_client=client_context(wanted.tls_authorities, wanted.tls_certificate, wanted.tls_key)
         if _uses_tls(settings)
         else None,
+    )
+
+
+def _phone_settings(settings: Settings) -> PhoneSettings:
+    wanted = settings.phones
+    return PhoneSettings(
+        networks=wanted.networks,
+        algorithms=SHA256_FIRST if wanted.sha256 else MD5,
+        rules=RegisterRules(
+            min_expires_s=wanted.min_expires_s,
+            max_expires_s=max(wanted.min_expires_s, wanted.max_expires_s),
+            max_contacts=wanted.max_contacts,
+        ),
     )
 
 
@@ -113,16 +132,45 @@ def call_limits(settings: Settings) -> CallLimits:
 
 def rate_limits(settings: Settings) -> RateLimits:
     wanted = settings.limits
-    orders = wanted.number_orders_per_minute
+    orders, searches = wanted.number_orders_per_minute, wanted.number_searches_per_minute
     return RateLimits(
         requests=_limit(wanted.requests_per_second, wanted.request_burst),
         number_orders=_limit(None if orders is None else orders / 60, wanted.number_order_burst),
+        number_searches=_limit(None if searches is None else searches / 60, wanted.number_search_burst),
         number_reads=_limit(wanted.number_reads_per_second, wanted.number_read_burst),
     )
 
 
+def price_list(settings: Settings) -> PriceList:
+    """What calls and transcriptions cost; numbers carry their own price."""
+    wanted = settings.prices
+    return {
+        Product.CALL_IN: _dollars(wanted.call_in),
+        Product.CALL_OUT: _dollars(wanted.call_out),
+        Product.SIP_CALL_IN: _dollars(wanted.sip_call_in),
+        Product.SIP_CALL_OUT: _dollars(wanted.sip_call_out),
+        Product.TRANSCRIPTION: _dollars(wanted.transcription),
+    }
+
+
+def _dollars(price: float) -> Decimal:
+    """As it was written."""
+    return Decimal(str(price))
+
+
+def monthly_price(price: float) -> str:
+    """As phone numbers show it: two places, and more only where they say something."""
+    shown = f"{price:.5f}".rstrip("0")
+    return shown + "0" * max(0, 2 - len(shown.partition(".")[2]))
+
+
 def _limit(rate: float | None, burst: int) -> RateLimit | None:
     return None if rate is None else RateLimit(rate, burst)
+
+
+def retry_rules(settings: Settings) -> RetryRules:
+    wanted = settings.webhooks
+    return RetryRules(first_s=wanted.retry_first_s, longest_s=wanted.retry_longest_s, for_s=wanted.retry_for_s)
 
 
 def call_policy(settings: Settings) -> CallPolicy:
@@ -131,6 +179,7 @@ def call_policy(settings: Settings) -> CallPolicy:
         ring_limit_s=wanted.ring_limit_s,
         transfer_ring_limit_s=wanted.transfer_ring_limit_s,
         max_recording_s=wanted.max_recording_s,
+        max_conference_members=wanted.max_conference_members,
         max_calls=wanted.max_calls,
         max_load=wanted.max_load,
     )

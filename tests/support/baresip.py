@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -39,9 +40,12 @@ class Baresip:
         codecs: tuple[str, ...] = ("PCMU", "PCMA"),
         tls: tuple[Certificate, Authority] | None = None,
         media_encryption: str | None = None,
+        account: str | None = None,
     ) -> None:
         self.folder, self.user, self.tone_hz, self.codecs = folder, user, tone_hz, codecs
         self.tls, self.media_encryption = tls, media_encryption
+        self.account = account
+        """An address and its parameters, in place of one of its own that registers nowhere."""
         self.port = free_port() if tls is None else port_range(20)[0]
         self.tls_port = self.port + 1
         self.uri = f"sip:{user}@127.0.0.1:{self.port}"
@@ -107,7 +111,8 @@ class Baresip:
         codecs = ",".join(f"{name.lower()}/8000/1" for name in self.codecs)
         uri = self.uri if self.tls is None else f"sip:{self.user}@127.0.0.1:{self.tls_port};transport=tls"
         encryption = "" if self.media_encryption is None else f";mediaenc={self.media_encryption}"
-        account = f"<{uri}>;regint=0;answermode=manual;audio_codecs={codecs}{encryption}\n"
+        account = self.account or f"<{uri}>;regint=0"
+        account = f"{account};answermode=manual;audio_codecs={codecs}{encryption}\n"
         (self.folder / "accounts").write_text(account)
         (self.folder / "contacts").write_text("")
 
@@ -146,6 +151,21 @@ class Baresip:
         async with asyncio.timeout(EVENT_LIMIT_S), self._news:
             await self._news.wait_for(arrived)
         return found[0]
+
+    async def wait_for_log(self, text: str, times: int = 1) -> None:
+        """Until it has printed the text that often: it registers before its control port can be listened to."""
+        async with asyncio.timeout(EVENT_LIMIT_S):
+            while (self.folder / "log").read_text(errors="replace").count(text) < times:
+                await asyncio.sleep(0.05)
+
+    async def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Until the events that have come make it true."""
+        async with asyncio.timeout(EVENT_LIMIT_S), self._news:
+            await self._news.wait_for(is_so)
+
+    def keys(self) -> str:
+        """What keys came in as telephone events, in order."""
+        return "".join(event["param"] for event in self.events if event.get("type") == "CALL_DTMF_START")
 
     async def command(self, name: str, parameters: str = "") -> None:
         """Send a command of the menu module (`dial`, `accept`, `hangup`, `hold` …)."""

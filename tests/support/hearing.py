@@ -4,10 +4,12 @@ A block of 100 ms belongs to a tone when nearly all its energy is at that freque
 tone was heard, and nothing else was.
 """
 
+import io
 import math
 from dataclasses import dataclass
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from trebuchet.base.units import RATE_HZ
@@ -32,6 +34,15 @@ class Phase:
     @property
     def length_s(self) -> float:
         return self.end_s - self.start_s
+
+
+def music(hz: float, seconds: float, format_: str = "WAV") -> bytes:
+    """A tone as stereo file at 44.1 kHz."""
+    rate_hz = 44_100
+    tone = 0.4 * np.sin(2 * np.pi * hz / rate_hz * np.arange(int(rate_hz * seconds)))
+    file = io.BytesIO()
+    soundfile.write(file, np.stack([tone, tone], axis=1), rate_hz, format=format_)
+    return file.getvalue()
 
 
 def phases(pcm: NDArray[np.int16], **tones: float) -> list[Phase]:

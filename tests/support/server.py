@@ -55,6 +55,7 @@ class Server:
     credentials: str = f"{TOKEN}:{SECRET}"
     curl_options: tuple[str, ...] = ()
     """For every request, such as the authority to trust."""
+    program: tuple[str, ...] = (str(Path(sys.executable).with_name("trebuchet")),)
 
     async def __aenter__(self) -> "Server":
         await self.start()
@@ -72,13 +73,12 @@ class Server:
     async def start(self) -> None:
         """Start and wait for the ready line."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        program = Path(sys.executable).with_name("trebuchet")
         low, high = self.rtp_ports
         binds = ["--http", self.http_bind, "--sip", self.sip_bind, "--rtp-ports", f"{low}-{high}", "--drain", "1"]
         defaults = [
             "--data", str(self.folder / "data"), "--media-workers", "1", "--account", f"{USER}:{TOKEN}:{SECRET}",
         ]  # fmt: skip
-        command = [str(program), "serve", *binds, *(() if self.is_bare else defaults), *self.arguments]
+        command = [*self.program, "serve", *binds, *(() if self.is_bare else defaults), *self.arguments]
         with self.log_path.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,

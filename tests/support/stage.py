@@ -30,6 +30,10 @@ class Stage:
     folder: Path
     _serial: "count[int]" = field(default_factory=lambda: count(1))
 
+    def next_serial(self) -> int:
+        """A number that nobody else of this stage gets."""
+        return next(self._serial)
+
     def new_folder(self) -> Path:
         folder = self.folder / f"party-{next(self._serial)}"
         folder.mkdir()

@@ -72,5 +72,9 @@ class Webhooks:
         """The events of a call that have arrived, in order."""
         return [received.data for received in self._app.find(callId=call_id)]
 
+    def forget(self) -> None:
+        """What has arrived so far counts no more."""
+        self._app.events.clear()
+
     def kinds(self, call_id: str) -> list[str]:
         return [event["eventType"] for event in self.events(call_id)]

@@ -43,6 +43,12 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "signalling.tls_port": ("5081", 5081),
     "signalling.tls_authorities": ("/etc/t/ca.pem", Path("/etc/t/ca.pem")),
     "signalling.trace_file": ("/tmp/sip.log", Path("/tmp/sip.log")),
+    "phones.domain": ("voip.example.org", "voip.example.org"),
+    "phones.networks": ("10.0.0.0/8, 2001:db8::/32", ("10.0.0.0/8", "2001:db8::/32")),
+    "phones.min_expires_s": ("30", 30),
+    "phones.max_expires_s": ("7200", 7200),
+    "phones.sha256": ("yes", True),
+    "phones.max_contacts": ("3", 3),
     "media.advertised_address": ("203.0.113.8", "203.0.113.8"),
     "media.rtp_timeout_s": ("5", 5.0),
     "media.stereo_recordings": ("true", True),
@@ -51,6 +57,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "policy.ring_limit_s": ("20", 20.0),
     "policy.transfer_ring_limit_s": ("20", 20),
     "policy.max_recording_s": ("60", 60),
+    "policy.max_conference_members": ("50", 50),
     "policy.max_calls": ("10", 10),
     "policy.max_load": ("0.5", 0.5),
     "dialling.allowed_prefixes": ("+1,+44", ("+1", "+44")),
@@ -65,8 +72,14 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "limits.number_orders_per_minute": ("100", 100.0),
     "limits.number_order_burst": ("5", 5),
     "limits.number_reads_per_second": ("2000", 2000.0),
+    "limits.number_searches_per_minute": ("100", 100.0),
+    "limits.number_search_burst": ("9", 9),
     "limits.number_read_burst": ("6", 6),
     "fetch.allowed_networks": ("10.1.0.0/16", ("10.1.0.0/16",)),
+    "webhooks.retry_first_s": ("0.5", 0.5),
+    "webhooks.retry_longest_s": ("60", 60.0),
+    "webhooks.retry_for_s": ("0", 0.0),
+    "webhooks.keep_days": ("7", 7.0),
     "prompts.max_download_bytes": ("1000000", 1_000_000),
     "prompts.download_limit_s": ("3", 3.0),
     "prompts.max_redirects": ("0", 0),
@@ -76,6 +89,16 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "speech.sentence_limit_s": ("4", 4.0),
     "speech.piper_models": ("en_US=/m/a.onnx", {"en_US": Path("/m/a.onnx")}),
     "speech.options": ("mood=grumpy", {"mood": "grumpy"}),
+    "transcription.engine": ("ear", "ear"),
+    "transcription.model": ("/m/whisper", Path("/m/whisper")),
+    "transcription.options": ("mood=keen", {"mood": "keen"}),
+    "prices.local_number": ("0.6", 0.6),
+    "prices.toll_free_number": ("2", 2.0),
+    "prices.call_in": ("0.01", 0.01),
+    "prices.call_out": ("0.02", 0.02),
+    "prices.sip_call_in": ("0.001", 0.001),
+    "prices.sip_call_out": ("0.002", 0.002),
+    "prices.transcription": ("0.05", 0.05),
     "storage.database": ("/srv/db", Path("/srv/db")),
     "storage.prompt_cache": ("/srv/cache", Path("/srv/cache")),
     "api.trusted_proxies": ("10.0.0.2", ("10.0.0.2/32",)),
@@ -339,10 +362,10 @@ def test_a_trunk_of_the_file_cannot_have_the_name_of_the_one_on_the_command_line
 
 
 def test_an_unknown_key_is_named_with_what_was_meant(tmp_path: Path) -> None:
-    file = write(tmp_path, "[media]\nrtp_timout_s = 3\n[polices]\nx = 1\n[http]\nport = 1\n")
+    file = write(tmp_path, "[media]\nrtp_timout_s = 3\n[polcy]\nx = 1\n[http]\nport = 1\n")
     assert problems(config=file) == (
         f"media.rtp_timout_s in {file}: unknown key; did you mean media.rtp_timeout_s?",
-        f"polices in {file}: unknown key; did you mean policy?",
+        f"polcy in {file}: unknown key; did you mean policy?",
         f"http in {file} = {{'port': 1}}: expected HOST:PORT, IPv6 in brackets ([::1]:5060)",
     )
 

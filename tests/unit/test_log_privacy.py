@@ -26,9 +26,9 @@ NUMBER = "+15559876543"
 METHODS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 PLAIN_FIELDS = {
     "account_id", "allowed", "call_id", "calls", "calls_shed", "code", "command", "count", "dialogs", "error",
-    "event_name", "exc_info", "is_complete", "is_sip_idle", "kind", "legs", "method", "needed", "news", "pid",
-    "ports", "reason", "recording_id", "refused", "rule", "signal", "ticks", "transactions", "transport", "verdict",
-    "webhook_event", "worker",
+    "event_name", "exc_info", "is_complete", "is_sip_idle", "kind", "legs", "meeting_id", "method", "needed", "news",
+    "owner_id", "pid", "ports", "reason", "recording_id", "refused", "rule", "signal", "ticks", "transactions",
+    "transport", "verdict", "webhook_event", "worker",
 }  # fmt: skip
 """Ids of ours, codes, counts and names out of our own code. A new one is added here by whoever is sure of it."""
 

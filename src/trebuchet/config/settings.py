@@ -105,6 +105,24 @@ class SignallingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneSettings:
+    domain: str = setting(
+        HOST, "sip.localhost", "host name below which each SIP domain gets its own: phones register at <name>.<this>"
+    )
+    networks: tuple[str, ...] = setting(
+        many(NETWORK, "10.0.0.0/8, 192.168.0.0/16"),
+        ("0.0.0.0/0", "::/0"),
+        "networks phones may register and call from, once there are endpoints",
+    )
+    min_expires_s: int = setting(whole(1, DAY_S, "seconds"), 60, "shortest registration")
+    max_expires_s: int = setting(whole(60, DAY_S, "seconds"), 3600, "longest registration; more is cut to this")
+    sha256: bool = setting(
+        FLAG, False, "challenge phones with SHA-256 before MD5; some fail on it instead of passing over it"
+    )
+    max_contacts: int = setting(whole(1, 100), 10, "phones registered as one endpoint at once")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaSettings:
     advertised_address: str | None = setting(
         optional(HOST), None, "address told to peers for their audio (1:1 NAT); unset: the bound one"
@@ -126,6 +144,7 @@ class PolicySettings:
     )
     transfer_ring_limit_s: int = setting(whole(1, 3600, "seconds"), 60, "how long a transfer's new party may ring")
     max_recording_s: int = setting(whole(1, DAY_S, "seconds"), 3600, "longest recording")
+    max_conference_members: int = setting(whole(1, 1000), 20, "members of a conference at once")
     max_calls: int = setting(whole(1, 1_000_000), 2000, "calls at once; further ones are refused")
     max_load: float = setting(
         number(0.1, 1, "share of a media worker's time"), 0.9, "load above which new calls are refused"
@@ -173,12 +192,30 @@ class LimitSettings:
         optional(number(0.001, 10_000, "requests a second")), None, "requests of an account that read phone numbers"
     )
     number_read_burst: int = setting(whole(1, 100_000), 3000, "requests that may read phone numbers at once")
+    number_searches_per_minute: float | None = setting(
+        optional(number(0.01, 100_000, "requests a minute")), None, "searches of an account for numbers to order"
+    )
+    number_search_burst: int = setting(whole(1, 100_000), 800, "searches for numbers that may come at once")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchSettings:
     allowed_networks: tuple[str, ...] = setting(
         many(NETWORK, "10.1.0.0/16"), LOOPBACK, "networks customers' URLs may lead to beside the public internet"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    retry_first_s: float = setting(
+        number(0.05, DAY_S, "seconds"), 5.0, "pause before a failed webhook is tried again; each next one is twice that"
+    )
+    retry_longest_s: float = setting(number(0.05, DAY_S, "seconds"), 3600.0, "longest pause between two tries")
+    retry_for_s: float = setting(
+        number(0, 30 * DAY_S, "seconds"), 86_400.0, "how long a failed webhook is tried again; 0: not at all"
+    )
+    keep_days: float = setting(
+        number(0.01, 3650, "days"), 30.0, "how long the API tells what became of a delivery when it is over"
     )
 
 
@@ -197,6 +234,26 @@ class SpeechSettings:
     sentence_limit_s: float = setting(number(0.1, 600, "seconds"), 15.0, "longest wait for one sentence")
     piper_models: Mapping[str, Path] = table(MODELS, "Piper voice models by locale or locale/voice")
     options: Mapping[str, object] = table(OPTIONS, "options of a plug-in engine; our own engines have none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptionSettings:
+    engine: str = setting(
+        text(), "pocketsphinx", "transcription engine: pocketsphinx, faster-whisper, none, or the name of a plug-in"
+    )
+    model: Path | None = setting(optional(PATH), None, "folder of a faster-whisper model")
+    options: Mapping[str, object] = table(OPTIONS, "options of a plug-in engine; our own engines have none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSettings:
+    local_number: float = setting(number(0, 10_000, "dollars"), 0.0, "a month of a local number")
+    toll_free_number: float = setting(number(0, 10_000, "dollars"), 0.0, "a month of a toll-free number")
+    call_in: float = setting(number(0, 10_000, "dollars"), 0.0, "a minute of a call from a number")
+    call_out: float = setting(number(0, 10_000, "dollars"), 0.0, "a minute of a call to a number")
+    sip_call_in: float = setting(number(0, 10_000, "dollars"), 0.0, "a minute of a call from a SIP address")
+    sip_call_out: float = setting(number(0, 10_000, "dollars"), 0.0, "a minute of a call to a SIP address")
+    transcription: float = setting(number(0, 10_000, "dollars"), 0.0, "a minute of a transcribed recording")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,13 +306,17 @@ class Settings:
     )
     trunks: tuple[Trunk, ...] = setting(TRUNK_TABLES, (), "several trunks, as [[trunks]] tables", is_file_only=True)
     signalling: SignallingSettings = field(default_factory=SignallingSettings)
+    phones: PhoneSettings = field(default_factory=PhoneSettings)
     media: MediaSettings = field(default_factory=MediaSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     dialling: DiallingSettings = field(default_factory=DiallingSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     fetch: FetchSettings = field(default_factory=FetchSettings)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     prompts: PromptSettings = field(default_factory=PromptSettings)
     speech: SpeechSettings = field(default_factory=SpeechSettings)
+    transcription: TranscriptionSettings = field(default_factory=TranscriptionSettings)
+    prices: PriceSettings = field(default_factory=PriceSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
 

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from trebuchet.events.webhook import Attempt
 from trebuchet.media.messages import Load, PortClosed
 from trebuchet.model.call import Call
+from trebuchet.model.conference import Conference
 from trebuchet.model.event import LoggedEvent
 
 ANSWERED, ENDED = "answer", "hangup"
@@ -57,19 +58,25 @@ class Instruments:
         self._jitter = histogram("rtp_jitter_seconds", "Inter-arrival jitter of a stream at its end.", JITTER_BUCKETS_S)
         self._mos = histogram("rtp_mos", "Estimated quality of a stream at its end, 1 to 4.5.", MOS_BUCKETS)
 
-    def note_event(self, call: Call, event: LoggedEvent) -> None:
+    def note_event(self, call: Call | Conference, event: LoggedEvent) -> None:
         """A subscriber of the event log."""
+        if not isinstance(call, Call):
+            return
         if event.name == ANSWERED and call.answered_at is not None:
             self._setup(call.direction.value).observe((call.answered_at - call.created_at).total_seconds())
         elif event.name == ENDED and call.cause is not None:
             self._ended(call.direction.value, call.cause.value).inc()
 
     def note_round(self, attempts: Sequence[Attempt], age_s: float) -> None:
-        """The attempts for one event are over, `age_s` after it happened."""
+        """The first attempts for one event are over, `age_s` after it happened."""
+        self.note_attempts(attempts)
+        self._age.observe(max(0.0, age_s))
+
+    def note_attempts(self, attempts: Sequence[Attempt]) -> None:
+        """Further ones for an event that failed before; they say nothing of how fast events are told."""
         for attempt in attempts:
             self._attempts(attempt.verdict.value).inc()
             self._delivery.observe(attempt.total_ms / 1000)
-        self._age.observe(max(0.0, age_s))
 
     def note_commit(self, seconds: float, batches: int) -> None:
         """Called on the log's thread."""
