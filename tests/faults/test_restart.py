@@ -9,7 +9,10 @@ from support.ports import port_range
 from support.server import Server
 from support.stage import Stage
 from support.webhooks import Webhooks
+from trebuchet.base.ids import CallId
 from trebuchet.sim.phone import Manner, Phone
+from trebuchet.sip.outputs import EndReason
+from trebuchet.store.sqlite import SqliteStore
 from trebuchet.testing.tones import hears
 
 CAUSE = "NORMAL_TEMPORARY_FAILURE"
@@ -17,6 +20,7 @@ CAUSE = "NORMAL_TEMPORARY_FAILURE"
 LOST_S = 1.0
 """The most that may be missing at the end of a recording."""
 MP3_DELAY_S = 0.2
+LIMIT_S = 15.0
 
 
 async def test_after_a_kill_everything_is_ended_in_good_order(tmp_path: Path) -> None:
@@ -61,8 +65,7 @@ async def test_after_a_kill_everything_is_ended_in_good_order(tmp_path: Path) ->
             await call.wait_answered()
 
 
-async def test_a_call_that_rings_is_ended_too(tmp_path: Path) -> None:
-    """Its dialog is not known yet, so its peer is left to its own timer; the API must not show it as alive."""
+async def test_a_phone_that_rings_stops_ringing(tmp_path: Path) -> None:
     async with Webhooks() as web, Server(tmp_path / "server") as server, await Phone.open("bob") as bob:
         stage = Stage(server, web, tmp_path)
         bob.manner = Manner.RING
@@ -70,10 +73,34 @@ async def test_a_call_that_rings_is_ended_too(tmp_path: Path) -> None:
         made = await server.post("/calls", {"from": number, "to": bob.uri, "callbackUrl": web.url})
         call_id = made.headers["location"].rsplit("/", 1)[1]
         await bob.wait_call()
+        await until_early_dialog_is_stored(server, call_id)
         await kill_and_start(server)
         assert (await server.call(call_id))["state"] == "completed"
         assert (await web.wait_for("hangup", callId=call_id))["cause"] == CAUSE
-        bob.calls[0].reject(486)
+        assert (await bob.calls[0].wait_ended()).reason is EndReason.PEER_CANCEL
+
+
+async def test_a_caller_that_waits_for_an_answer_is_refused(tmp_path: Path) -> None:
+    async with Webhooks() as web, Server(tmp_path / "server") as server:
+        stage = Stage(server, web, tmp_path)
+        async with await Phone.open("alice", proxy=_place(server)) as alice:
+            number = await stage.number()
+            call = await alice.call(number)
+            call_id = await stage.arrival(number)
+            await call.wait_ringing()
+            await kill_and_start(server)
+            assert (await server.call(call_id))["state"] == "completed"
+            end = await call.wait_ended()
+            assert (end.reason, end.status) == (EndReason.REFUSED, 503)
+
+
+async def until_early_dialog_is_stored(server: Server, call_id: str) -> None:
+    """The callee's 180 is stored a moment after the callee sent it."""
+    store = await SqliteStore.open(database(server))
+    async with asyncio.timeout(LIMIT_S):
+        while (call := await store.call(CallId(call_id))) is None or call.dialog is None:
+            await asyncio.sleep(0.02)
+    await store.close()
 
 
 async def test_kills_in_a_row_tell_each_end_once(tmp_path: Path) -> None:
