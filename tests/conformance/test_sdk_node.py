@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from support.hearing import phase_names
+from support.hearing import music, phase_names
 from support.node_client import NodeClient, SdkError
 from support.stage import CALLER, Stage, talk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ALICE_HZ, BOB_HZ = 700.0, 1100.0
+ALICE_HZ, BOB_HZ, ONE_HZ = 700.0, 1100.0, 1900.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -91,6 +91,50 @@ async def test_transfer(stage: Stage, sdk: NodeClient) -> None:
     assert phase_names(bob.heard(), alice=ALICE_HZ, bob=BOB_HZ) == ["alice"]
     assert phase_names(alice.heard(), alice=ALICE_HZ, bob=BOB_HZ)[-1] == "bob"
     assert stage.web.kinds(new["id"]) == ["answer", "hangup"]
+
+
+async def test_audio(stage: Stage, sdk: NodeClient) -> None:
+    url = stage.web.serve("one.wav", music(ONE_HZ, 20.0))
+    async with stage.phone("alice", ALICE_HZ) as alice:
+        call_id = await stage.call_from(alice, await stage.number(autoAnswer=True))
+        await alice.wait_for("CALL_ESTABLISHED")
+        await sdk("Call.speakSentence", call_id, "Hello from the workshop")
+        await stage.web.wait_for("speak", callId=call_id, status="started")
+        await sdk("Call.stopSpeaking", call_id)
+        await stage.web.wait_for("speak", callId=call_id, status="done")
+        await sdk("Call.playAudioFile", call_id, url)
+        await talk(alice, seconds=0.7)
+        await sdk("Call.stopAudioFilePlayback", call_id)
+        await stage.web.wait_for("playback", callId=call_id, status="done")
+        with pytest.raises(SdkError, match="The audio has already finished or does not exist") as refused:
+            await sdk("Call.stopAudioFilePlayback", call_id)
+        assert refused.value.status == 403
+        advanced = {"sentence": "hola de Bandwidth", "gender": "male", "locale": "es", "voice": "Jorge", "tag": "es"}
+        await sdk("Call.playAudioAdvanced", call_id, advanced | {"loopEnabled": True})
+        await stage.web.wait_for("speak", callId=call_id, status="started", tag="es")
+        await sdk("Call.hangup", call_id)
+        await stage.web.wait_for("hangup", callId=call_id)
+    assert "one" in phase_names(alice.heard(), one=ONE_HZ)
+    assert stage.web.kinds(call_id)[-2:] == ["speak", "hangup"]
+
+
+async def test_digits_both_ways(stage: Stage, sdk: NodeClient) -> None:
+    async with stage.phone("alice", ALICE_HZ) as alice:
+        call_id = await stage.call_from(alice, await stage.number(autoAnswer=True))
+        await alice.wait_for("CALL_ESTABLISHED")
+        await sdk("Call.sendDtmf", call_id, "1w9#")
+        await alice.wait_until(lambda: alice.keys() == "19#")
+        options = {"maxDigits": "5", "terminatingDigits": "*", "interDigitTimeout": "7", "tag": "pin"}
+        gather = await sdk("Call.createGather", call_id, options | {"prompt": {"sentence": "Please enter your code"}})
+        assert (await sdk("Call.getGather", call_id, gather["id"]))["state"] == "started"
+        await alice.press("47*")
+        await stage.web.wait_for("gather", gatherId=gather["id"], digits="47", tag="pin")
+        done = await sdk("Call.getGather", call_id, gather["id"])
+        assert (done["state"], done["reason"], done["digits"]) == ("completed", "terminating-digit", "47")
+        second = await sdk("Call.createGather", call_id, {})
+        await sdk("Call.completeGather", call_id, second["id"])
+        assert (await sdk("Call.getGather", call_id, second["id"]))["reason"] == "cancelled"
+        await alice.hang_up()
 
 
 async def test_create_list_and_events(stage: Stage, sdk: NodeClient) -> None:

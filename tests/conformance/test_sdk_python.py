@@ -9,13 +9,13 @@ import pytest
 from bandwidth.account import BandwidthAccountAPIException
 from bandwidth.voice import BandwidthVoiceAPIException
 
-from support.hearing import OTHER, phase_names, phases
+from support.hearing import OTHER, music, phase_names, phases
 from support.server import SECRET, TOKEN, USER
 from support.stage import CALLER, Stage, talk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ALICE_HZ, BOB_HZ = 700.0, 1100.0
+ALICE_HZ, BOB_HZ, ONE_HZ = 700.0, 1100.0, 1900.0
 TONES = {"alice": ALICE_HZ, "bob": BOB_HZ}
 
 
@@ -118,6 +118,54 @@ async def test_transfer_with_a_whisper(stage: Stage, voice: Client) -> None:
     assert phase_names(alice.heard(), **TONES)[-1] == "bob"
     await stage.web.wait_for("hangup", callId=new_id)
     assert stage.web.kinds(new_id) == ["answer", "hangup"]
+
+
+async def test_audio(stage: Stage, voice: Client) -> None:
+    url = stage.web.serve("one.wav", music(ONE_HZ, 20.0))
+    async with stage.phone("alice", ALICE_HZ) as alice:
+        call_id = await stage.call_from(alice, await stage.number(autoAnswer=True))
+        await alice.wait_for("CALL_ESTABLISHED")
+        await voice.speak_sentence_to_call(call_id, "Hello from the workshop", tag="greeting")
+        await stage.web.wait_for("speak", callId=call_id, status="started", tag="greeting")
+        await voice.play_audio_file_to_call(call_id, url, tag="music")
+        await stage.web.wait_for("speak", callId=call_id, status="done", tag="greeting")
+        await stage.web.wait_for("playback", callId=call_id, status="started", tag="music")
+        await talk(alice, seconds=0.7)
+        await voice.play_audio_to_call(call_id, file_url="")
+        await stage.web.wait_for("playback", callId=call_id, status="done", tag="music")
+        with pytest.raises(BandwidthVoiceAPIException) as refused:
+            await voice.play_audio_to_call(call_id, sentence="")
+        assert (refused.value.status_code, refused.value.code) == (403, "call-audio-invalid-state")
+        with pytest.raises(BandwidthVoiceAPIException) as refused:
+            await voice.play_audio_to_call(call_id)
+        assert (refused.value.status_code, refused.value.code) == (400, "missing-property")
+        await voice.play_audio_to_call(call_id, sentence="Ciao", locale="it_IT", gender="male", loop_enabled=True)
+        await stage.web.wait_for("speak", number=2, callId=call_id, status="started")
+        await voice.hangup_call(call_id)
+        await stage.web.wait_for("hangup", callId=call_id)
+    assert "one" in phase_names(alice.heard(), one=ONE_HZ)
+    assert stage.web.kinds(call_id)[-2:] == ["speak", "hangup"]
+
+
+async def test_digits_both_ways(stage: Stage, voice: Client) -> None:
+    async with stage.phone("alice", ALICE_HZ) as alice:
+        call_id = await stage.call_from(alice, await stage.number(autoAnswer=True))
+        await alice.wait_for("CALL_ESTABLISHED")
+        await voice.send_dtmf_to_call(call_id, 12)
+        await alice.wait_until(lambda: alice.keys() == "12")
+        gather_id = await voice.create_call_gather(
+            call_id, max_digits=5, inter_digit_timeout=7, terminating_digits="*", tag="pin",
+            prompt={"sentence": "Please enter your code"},
+        )  # fmt: skip
+        assert (await voice.get_call_gather(call_id, gather_id))["state"] == "started"
+        await alice.press("47*")
+        await stage.web.wait_for("gather", gatherId=gather_id, digits="47", tag="pin")
+        done = await voice.get_call_gather(call_id, gather_id)
+        assert (done["state"], done["reason"], done["digits"]) == ("completed", "terminating-digit", "47")
+        second = await voice.create_call_gather(call_id)
+        await voice.update_call_gather(call_id, second, "completed")
+        assert (await voice.get_call_gather(call_id, second))["reason"] == "cancelled"
+        await alice.hang_up()
 
 
 async def test_create_list_and_events(stage: Stage, voice: Client) -> None:

@@ -164,6 +164,44 @@ async def test_transfer(stage: Stage, replay: Replay) -> None:
     assert phase_names(bob.heard(), alice=ALICE_HZ, bob=BOB_HZ) == ["alice"]
 
 
+SPOKEN: dict[str, dict[str, Any]] = {
+    "ruby": {"gender": "female", "locale": "en_US", "voice": "kate", "sentence": "Hello there", "tag": None},
+    "java": {"sentence": "Hello there", "voice": "kate", "gender": "female", "locale": "en_US", "tag": "hi"},
+    "c#": {"sentence": "Hello there", "voice": "susan", "locale": "en_US"},
+}
+GATHERS: dict[str, dict[str, Any]] = {
+    "ruby": {
+        "tag": "pin", "maxDigits": 1,
+        "prompt": {"locale": "en_US", "gender": "female", "sentence": "Press", "voice": "kate", "bargeable": True},
+    },
+    "java": {
+        "maxDigits": "1", "interDigitTimeout": "9", "terminatingDigits": "*", "suppressDtmf": "false", "tag": "pin",
+        "prompt": {"sentence": "Press", "gender": "female", "voice": "kate", "locale": "en_US", "bargeable": "true"},
+    },
+    "c#": {"maxDigits": "1", "tag": "pin"},
+}  # fmt: skip
+
+
+async def test_audio_and_digits(stage: Stage, replay: Replay) -> None:
+    async with stage.phone("alice", ALICE_HZ) as alice:
+        call_id = await stage.call_from(alice, await stage.number(autoAnswer=True))
+        await alice.wait_for("CALL_ESTABLISHED")
+        await replay.send("POST", f"/calls/{call_id}/audio", SPOKEN[replay.name] | {"loopEnabled": "true"})
+        await stage.web.wait_for("speak", callId=call_id, status="started")
+        await replay.send("POST", f"/calls/{call_id}/audio", {"sentence": ""})
+        await stage.web.wait_for("speak", callId=call_id, status="done")
+        await replay.send("POST", f"/calls/{call_id}/audio", {"fileUrl": ""}, status=403)
+        await replay.send("POST", f"/calls/{call_id}/dtmf", {"dtmfOut": "5"})
+        await alice.wait_until(lambda: alice.keys() == "5")
+        created = await replay.send("POST", f"/calls/{call_id}/gather", GATHERS[replay.name], status=201)
+        path = f"/calls/{call_id}/gather/{created.headers['location'].rsplit('/', 1)[1]}"
+        await alice.press("8")
+        await stage.web.wait_for("gather", callId=call_id, digits="8", tag="pin")
+        assert (await replay.get(path))["state"] == "completed"
+        await replay.send("POST", path, {"state": "completed"})
+        await alice.hang_up()
+
+
 async def test_java_creates_a_call_without_callback(stage: Stage, java: Replay) -> None:
     number = await stage.number()
     async with stage.phone("bob", BOB_HZ) as bob:

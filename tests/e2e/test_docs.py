@@ -120,7 +120,11 @@ class Reader:
                 async with asyncio.timeout(COMMAND_LIMIT_S):
                     while not await _are_complete(server, self.given["CALL"]):
                         await asyncio.sleep(0.05)
-            case "a configuration that is accepted":
+            case "the webhooks of $CALL were tried":
+                async with asyncio.timeout(COMMAND_LIMIT_S):
+                    while not await _are_tried(server, self.given["CALL"]):
+                        await asyncio.sleep(0.05)
+            case "a configuration that is accepted" | "the server runs":
                 pass
             case _:
                 raise AssertionError(f"the page asks for {what!r}")
@@ -139,6 +143,11 @@ async def _ringing(server: Server) -> str:
 async def _are_complete(server: Server, call_id: str) -> bool:
     recordings = await server.get(f"/calls/{call_id}/recordings")
     return bool(recordings) and all(recording["state"] == "complete" for recording in recordings)
+
+
+async def _are_tried(server: Server, call_id: str) -> bool:
+    deliveries = await server.get(f"/calls/{call_id}/deliveries")
+    return bool(deliveries) and all(delivery["attempts"] for delivery in deliveries)
 
 
 async def _is_listening(port: int) -> bool:
