@@ -71,7 +71,7 @@ async def test_a_call_with_the_client(stage: Stage, client: AsyncClient) -> None
     call = await client.calls.get(call_id)
     assert (call.state, call.direction, call.to) == ("completed", "in", number)
     assert call.active_time is not None and call.end_time is not None and call.end_time >= call.active_time
-    assert [event.name async for event in client.calls.events(call_id)][-1] == "hangup"
+    assert "hangup" in [event.name async for event in client.calls.events(call_id)]
     assert {new_id, call_id} <= {call.id async for call in client.calls.list(size=1)}
     with pytest.raises(Forbidden) as late:
         await client.calls.hangup(call_id)

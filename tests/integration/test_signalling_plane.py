@@ -1,7 +1,6 @@
 """Two signalling planes on real sockets: DNS and failover, drains, failing listeners, probes, traces, TLS."""
 
 import asyncio
-import shutil
 import ssl
 import subprocess
 from pathlib import Path
@@ -293,7 +292,6 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return key, cert
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
 @pytest.mark.parametrize("is_trusted", [True, False])
 async def test_tls_checks_the_name_that_was_called(tmp_path: Path, is_trusted: bool) -> None:
     key, cert = certificate(tmp_path)

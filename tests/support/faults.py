@@ -85,8 +85,7 @@ async def locked(database: Path) -> AsyncIterator[None]:
 async def failing_fsync(pid: int) -> AsyncIterator[None]:
     """Every sync of the process fails, as on a dying disk."""
     program = shutil.which("strace")
-    if program is None:
-        pytest.skip("strace is not installed")
+    assert program, "strace is not installed: run make setup"
     tracer = await asyncio.create_subprocess_exec(
         program, "-f", "-qq", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO", "-p", str(pid),
         "-o", "/dev/null", stderr=asyncio.subprocess.PIPE,
