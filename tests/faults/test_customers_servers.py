@@ -32,7 +32,18 @@ BOMB_KB = 60_000
 async def bad_server(manner: str) -> AsyncIterator[str]:
     """The URL of a server that behaves so."""
 
+    tasks: set[asyncio.Task[None] | None] = set()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
+        try:
+            await misbehave(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def misbehave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
             match manner:
@@ -53,13 +64,15 @@ async def bad_server(manner: str) -> AsyncIterator[str]:
                         await writer.drain()
                 case "mute":
                     await reader.read()
-        writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/events"
     finally:
         server.close()
+        for task in filter(None, tasks):
+            task.cancel()
+        await asyncio.gather(*filter(None, tasks), return_exceptions=True)
 
 
 @pytest.mark.parametrize("bad", MANNERS)
