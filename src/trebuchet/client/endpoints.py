@@ -109,12 +109,10 @@ class Endpoints(Resource[F]):
         return Request("DELETE", self._path("domains", domain_id, "endpoints", endpoint_id), nothing)
 
     @operation
-    def create_token(
-        self, domain_id: str, endpoint_id: str, *, expires: int | None = None, idempotency_key: str | None = None
-    ) -> Request[Token]:
+    def create_token(self, domain_id: str, endpoint_id: str, *, expires: int | None = None) -> Request[Token]:
         """A password for a while. `expires`: seconds."""
         path = self._path("domains", domain_id, "endpoints", endpoint_id, "tokens")
-        return Request("POST", path, one(Token), to_wire(expires=expires), headers=once(idempotency_key))
+        return Request("POST", path, one(Token), to_wire(expires=expires))
 
     @operation
     def delete_token(self, domain_id: str, endpoint_id: str, token: str) -> Request[None]:

@@ -186,6 +186,7 @@ OPERATIONS = (
         body=CreateTokenBody,
         result=TokenResource,
         result_status=201,
+        takes_key=False,  # the answer holds the token, which is stored nowhere; one more of them does no harm
     ),
     Operation(method="DELETE", path=_ITEM + "/tokens/{token}", handler=delete_token),
 )
