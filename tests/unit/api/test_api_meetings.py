@@ -1,6 +1,7 @@
 """Bridges and conferences over the API: every key of resources.md 1-3 as a command, every refusal as the documented
 error. What the commands do is tested where they are carried out."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ from trebuchet.calls.meeting_commands import (
 from trebuchet.model.bridge import Bridge, BridgeState
 from trebuchet.model.call import CallState, HttpMethod
 from trebuchet.model.conference import Conference, ConferenceState, KeyProfile, Member
-from trebuchet.model.prompt import AudioFile, Sentence
+from trebuchet.model.prompt import AudioFile, Gender, Sentence
 from trebuchet.store.interface import Batch
 
 ME = AccountId(USER)
@@ -112,6 +113,8 @@ async def test_playing_to_a_bridge(world: ApiWorld) -> None:
     assert (await asked(world, path, {"sentence": ""})).prompt is None
     nested = await asked(world, path, {"fileUrl": {"fileUrl": "http://m.example/a.wav", "tag": "x"}})
     assert (nested.prompt.url, nested.tag) == ("http://m.example/a.wav", "x"), "what one SDK sends"
+    spoken = await asked(world, path, {"sentence": "Hola", "gender": "male", "locale": "es", "voice": "Jorge"})
+    assert spoken.prompt == Sentence(text="Hola", gender=Gender.MALE, locale="es_MX", voice="jorge")
 
 
 @pytest.mark.parametrize("body", [{"callIds": "c-1"}, {"callIds": [1]}, {"callIds": {}}, {"bridgeAudio": "yes"}])
@@ -158,6 +161,24 @@ async def test_a_bridge_as_it_is_read(world: ApiWorld) -> None:
             "createdTime": "2016-03-02T10:00:00Z",
         }
     assert (await world.get(f"/bridges/{BRIDGE}/calls")).json() == []
+
+
+async def test_the_times_of_a_bridge(world: ApiWorld) -> None:
+    at = world.clock.moment
+    ended = Bridge(
+        id=BRIDGE,
+        account_id=ME,
+        state=BridgeState.ENDED,
+        created_at=at,
+        activated_at=at + timedelta(seconds=4),
+        ended_at=at + timedelta(minutes=1),
+        has_audio=False,
+        call_ids=(CALL,),
+    )
+    await world.store.write(Batch(bridges=(ended,)))
+    found = (await world.get(f"/bridges/{BRIDGE}")).json()
+    assert (found["state"], found["bridgeAudio"], found["callIds"]) == ("completed", False, [CALL])
+    assert (found["activatedTime"], found["completedTime"]) == ("2016-03-02T10:00:04Z", "2016-03-02T10:01:00Z")
 
 
 # --- conferences ----------------------------------------------------------------------------------------------------
@@ -244,7 +265,8 @@ async def test_playing_to_all_and_to_one(world: ApiWorld) -> None:
     body = {"sentence": "Hi", "gender": "male", "voice": "dave", "locale": "en_US", "loopEnabled": True, "tag": "t"}
     to_all = await asked(world, f"/conferences/{CONFERENCE}/audio", body)
     assert isinstance(to_all, PlayToConference) and isinstance(to_all.prompt, Sentence)
-    assert (to_all.prompt.text, to_all.prompt.voice, to_all.is_looped, to_all.tag) == ("Hi", "dave", True, "t")
+    assert to_all.prompt == Sentence(text="Hi", gender=Gender.MALE, locale="en_US", voice="dave")
+    assert (to_all.is_looped, to_all.tag) == (True, "t")
     path = f"/conferences/{CONFERENCE}/members/{MEMBER}/audio"
     to_one = await asked(world, path, body)
     assert isinstance(to_one, PlayToMember) and to_one.member_id == MEMBER
@@ -329,3 +351,66 @@ async def test_conference_and_members_as_they_are_read(world: ApiWorld) -> None:
     }
     assert (await world.get(f"/conferences/{CONFERENCE}/members")).json() == [member]
     assert (await world.get(f"/conferences/{CONFERENCE}/members/{MEMBER}")).json() == member
+
+
+async def test_an_ended_conference_and_a_member_who_left(world: ApiWorld) -> None:
+    """Everything that is optional, and what every flag looks like when it is set."""
+    at = world.clock.moment
+    conference = Conference(
+        id=CONFERENCE,
+        account_id=ME,
+        from_=NUMBER,
+        state=ConferenceState.ENDED,
+        created_at=at,
+        ended_at=at + timedelta(minutes=2),
+        is_held=True,
+        is_muted=True,
+        profile=KeyProfile.PASS_THROUGH,
+        webhook_url=URL,
+        webhook_method=HttpMethod.GET,
+        webhook_timeout_ms=2000,
+        fallback_url=f"{URL}2",
+        tag="t",
+    )
+    member = Member(
+        id=MEMBER,
+        account_id=ME,
+        conference_id=CONFERENCE,
+        call_id=CALL,
+        added_at=at,
+        removed_at=at + timedelta(minutes=1),
+        is_muted=True,
+        is_held=True,
+        has_join_tone=True,
+        has_leave_tone=True,
+    )
+    await world.store.write(Batch(conferences=(conference,), members=(member,)))
+    assert (await world.get(f"/conferences/{CONFERENCE}")).json() == {
+        "id": CONFERENCE,
+        "state": "completed",
+        "from": NUMBER,
+        "createdTime": "2016-03-02T10:00:00Z",
+        "completedTime": "2016-03-02T10:02:00Z",
+        "activeMembers": 0,
+        "hold": True,
+        "mute": True,
+        "profile": "passthru_digits",
+        "callbackUrl": URL,
+        "callbackHttpMethod": "get",
+        "callbackTimeout": 2000,
+        "fallbackUrl": f"{URL}2",
+        "tag": "t",
+    }
+    assert (await world.get(f"/conferences/{CONFERENCE}/members")).json() == [
+        {
+            "id": MEMBER,
+            "state": "completed",
+            "mute": True,
+            "hold": True,
+            "joinTone": True,
+            "leavingTone": True,
+            "addedTime": "2016-03-02T10:00:00Z",
+            "removedTime": "2016-03-02T10:01:00Z",
+            "call": f"{BASE}/v1/users/{USER}/calls/{CALL_ID}",
+        }
+    ]

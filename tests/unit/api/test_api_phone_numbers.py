@@ -191,6 +191,8 @@ async def test_filters(world: ApiWorld) -> None:
     await world.store.write(Batch(numbers=numbers))
     for query in ("applicationId=a-own", "state=nc", "name=desk", "city=Cary", "state=NC&city=cary"):
         assert [item["id"] for item in (await world.get(f"/phoneNumbers?{query}")).json()] == ["n-1"], query
+    (found,) = (await world.get("/phoneNumbers?city=cary&state=nc&applicationId=a-own")).json()
+    assert (found["city"], found["state"]) == ("CARY", "NC"), "as they are known, not as they were asked for"
     for query in ("applicationId=a-none", "state=n", "name=des", "state=NC&name=lab"):
         assert (await world.get(f"/phoneNumbers?{query}")).json() == [], query
     assert (await world.get("/phoneNumbers?numberState=sold")).json()["code"] == "validation-error"

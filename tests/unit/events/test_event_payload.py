@@ -141,6 +141,8 @@ def test_answer_of_an_incoming_call() -> None:
     body = payload(Answered(), IN, at(0, 9))
     assert body["applicationId"] == IN.application_id
     assert body["diversion"]["origTo"] == "+19195550133"
+    assert body["displayName"] == "+19195550188"
+    assert (body["withholdCallerNumber"], body["withholdCallerName"]) == ("false", "false")
     assert "tag" not in body
 
 
@@ -172,6 +174,7 @@ def test_timeout() -> None:
         "to": "+19195550177",
         "time": "2016-03-02T10:11:00Z",
     }
+    assert payload(RingTimedOut(), OUT, at(11, 0))["tag"] == "order-4711"
 
 
 def test_speak_and_playback() -> None:
@@ -259,6 +262,7 @@ def test_recording(is_complete: bool, state: str) -> None:
         "startTime": "2016-03-02T10:00:12Z",
         "endTime": "2016-03-02T10:01:02Z",
     }
+    assert payload(fact, OUT, at(1, 3))["tag"] == "order-4711"
 
 
 @pytest.mark.parametrize(
