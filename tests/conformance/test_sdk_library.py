@@ -1,6 +1,7 @@
-"""bandwidth-sdk 3.1.0 and node-bandwidth 3.0.3, unmodified: media, transcriptions, numbers, names, transactions."""
+"""bandwidth-sdk 3.1.0, node-bandwidth 3.0.3 and 4.0.0, unmodified: media, transcriptions, numbers, names, payments."""
 
 import asyncio
+import base64
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import pytest_asyncio
 from bandwidth.account import BandwidthAccountAPIException
 
-from support.node_client import NodeClient, SdkError
+from support.node_client import VERSIONS, NodeClient, SdkError
 from support.server import SECRET, TOKEN, USER
 from support.stage import Stage
 
@@ -19,6 +20,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SILENT_HZ = 0.0
 TEXT_LIMIT_S = 90.0
+ALL_BYTES = bytes(range(256))
+AREA_CODES = {"3.0.3": "530", "4.0.0": "531"}
+"""Of the numbers that each version of the JavaScript client orders."""
 
 
 class Client:
@@ -50,9 +54,9 @@ def voice(stage: Stage) -> Client:
     return Client("voice", stage.server.http)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node(stage: Stage) -> AsyncIterator[NodeClient]:
-    async with NodeClient(stage.server.http) as client:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=VERSIONS)
+async def node(stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[NodeClient]:
+    async with NodeClient(stage.server.http, request.param) as client:
         yield client
 
 
@@ -77,7 +81,7 @@ async def recorded(stage: Stage) -> tuple[str, dict[str, Any]]:
         return call_id, await stage.recording(call_id)
 
 
-async def test_python_media(account: Client) -> None:
+async def test_python_media(stage: Stage, account: Client) -> None:
     await account.upload_media_file("prompts/my file é.txt", b"hello", "text/plain")
     (item,) = [item for item in await account.list_media_files() if item["media_name"] == "prompts/my file é.txt"]
     assert item["content_length"] == 5
@@ -87,6 +91,11 @@ async def test_python_media(account: Client) -> None:
     with pytest.raises(BandwidthAccountAPIException) as refused:
         await account.delete_media_file("prompts/my file é.txt")
     assert (refused.value.status_code, refused.value.code) == (404, "media-not-found")
+    path = stage.folder / "from-python.bin"
+    path.write_bytes(ALL_BYTES)
+    await account.upload_media_file("from-python.bin", file_path=str(path))
+    content, content_type = await account.download_media_file("from-python.bin")
+    assert (b"".join(content), content_type) == (ALL_BYTES, "application/octet-stream")
 
 
 async def test_node_media(stage: Stage, node: NodeClient) -> None:
@@ -95,7 +104,11 @@ async def test_node_media(stage: Stage, node: NodeClient) -> None:
     await node("Media.upload", "from node é.txt", str(path), "text/plain")
     assert "from node é.txt" in [item["mediaName"] for item in await node("Media.list")]
     downloaded = await node("Media.download", "from node é.txt")
-    assert downloaded["contentType"] == "text/plain"
+    assert (downloaded["contentType"], downloaded["content"]) == ("text/plain", "hello")
+    await node("Media.upload", "bytes", {"base64": base64.b64encode(ALL_BYTES).decode()})
+    downloaded = await node("Media.download", "bytes", None)
+    assert downloaded["contentType"] == "application/octet-stream"
+    assert base64.b64decode(downloaded["base64"]) == ALL_BYTES
     await node("Media.delete", "from node é.txt")
     with pytest.raises(SdkError) as refused:
         await node("Media.delete", "from node é.txt")
@@ -126,24 +139,70 @@ async def voice_transactions(stage: Stage) -> list[dict[str, Any]]:
     return found
 
 
-async def test_available_numbers(stage: Stage, account: Client, node: NodeClient) -> None:
+async def test_available_numbers(stage: Stage, account: Client) -> None:
     for number in ("+14155550142", "+14155550143", "+18885550142", "+18885550143"):
         await operate(stage, "number", "add", number)
     assert {item["number"] for item in await account.search_available_local_numbers(area_code="415")} == {
         "+14155550142",
         "+14155550143",
     }
-    assert len(await account.search_available_toll_free_numbers(quantity=5)) == 2
-    assert len(await node("AvailableNumber.search", "local", {"areaCode": "415", "pattern": "*42"})) == 1
+    free = await account.search_available_toll_free_numbers(quantity=5, pattern="8885550*")
+    assert [item["number"] for item in free] == ["+18885550142", "+18885550143"]
+    assert len(await account.search_available_toll_free_numbers(quantity=1)) == 1
+    (found,) = await account.search_available_local_numbers(area_code="415", pattern="*42")
+    assert found["number"] == "+14155550142"
     (ordered,) = await account.search_and_order_local_numbers(area_code="415", quantity=1)
     assert (await account.get_phone_number(ordered["id"]))["number"] == ordered["number"] == "+14155550142"
     (ordered,) = await account.search_and_order_toll_free_numbers(1)
-    assert ordered["number"] == "+18885550142"
-    (by_node,) = await node("AvailableNumber.searchAndOrder", "local", {"areaCode": "415", "quantity": 1})
-    assert (await stage.server.get(by_node["location"]))["number"] == "+14155550143"
+    bought = await account.get_phone_number(ordered["id"])
+    assert bought["number"] == ordered["number"]
+    assert ordered["number"] not in [item["number"] for item in await account.search_available_toll_free_numbers()]
     with pytest.raises(BandwidthAccountAPIException) as refused:
-        await account.search_and_order_local_numbers(area_code="415", quantity=1)
+        await account.search_and_order_local_numbers(area_code="415", quantity=2)
     assert refused.value.code == "order-number-quantity-unavailable"
+
+
+async def test_numbers_of_a_place(stage: Stage, account: Client) -> None:
+    """Every filter: of what is available, and of what is had."""
+    cary, apex = ("--city", "CARY", "--state", "NC", "--zip", "27511"), ("--city", "APEX", "--state", "NC")
+    await operate(stage, "number", "add", "+19195550101", *cary)
+    await operate(stage, "number", "add", "+19195560102", *apex)
+
+    async def found(**query: Any) -> list[str]:
+        return sorted(item["number"] for item in await account.search_available_local_numbers(**query))
+
+    assert await found(state="NC") == ["+19195550101", "+19195560102"]
+    assert await found(state="NC", city="Cary") == await found(zip_code="27511") == ["+19195550101"]
+    assert await found(area_code="919", local_number="556", in_local_calling_area=False) == ["+19195560102"]
+    (ordered,) = await account.search_and_order_local_numbers(city="CARY", state="NC", quantity=1)
+    await account.update_phone_number(ordered["id"], name="desk of Cary")
+    for query in ({"state": "NC"}, {"city": "CARY"}, {"name": "desk of Cary"}, {"number_state": "enabled"}):
+        listed = await account.list_phone_numbers(**query)
+        assert ordered["id"] in [item["id"] for item in listed], query
+    for query in ({"state": "CA"}, {"city": "APEX"}, {"name": "another"}, {"number_state": "released"}):
+        assert ordered["id"] not in [item["id"] for item in await account.list_phone_numbers(**query)], query
+
+
+async def test_available_numbers_by_node(stage: Stage, node: NodeClient) -> None:
+    area = AREA_CODES[node.version]
+    free = f"+1888555{area}1"
+    for number in (f"+1{area}5550142", f"+1{area}5550143", free):
+        await operate(stage, "number", "add", number)
+    assert len(await node("AvailableNumber.search", "local", {"areaCode": area})) == 2
+    (found,) = await node("AvailableNumber.search", "local", {"areaCode": area, "pattern": "*43"})
+    assert found["number"] == f"+1{area}5550143"
+    (ordered,) = await node("AvailableNumber.searchAndOrder", "local", {"areaCode": area, "quantity": 1})
+    assert (await stage.server.get(ordered["location"]))["number"] == f"+1{area}5550142"
+    (left,) = await node("AvailableNumber.search", "local", {"areaCode": area})
+    assert left["number"] == found["number"]
+    assert free in [item["number"] for item in await node("AvailableNumber.search", "tollFree", {"quantity": 100})]
+    (ordered,) = await node("AvailableNumber.searchAndOrder", "tollFree", {"quantity": 1})
+    bought = await stage.server.get(ordered["location"])
+    assert bought["number"] == ordered["number"]
+    assert bought["number"] not in [item["number"] for item in await node("AvailableNumber.search", "tollFree", {})]
+    with pytest.raises(SdkError) as refused:
+        await node("AvailableNumber.searchAndOrder", "local", {"areaCode": area, "quantity": 2})
+    assert refused.value.status == 404
 
 
 async def test_number_info(stage: Stage, account: Client, node: NodeClient) -> None:
@@ -152,15 +211,24 @@ async def test_number_info(stage: Stage, account: Client, node: NodeClient) -> N
     assert (await node("NumberInfo.get", "+19195550188"))["name"] == "ACME"
 
 
-async def test_transactions(stage: Stage, account: Client, node: NodeClient) -> None:
-    number = "+14155550155"
+async def order_three(stage: Stage, number: str) -> None:
     for place in range(3):
         created = await stage.server.post("/phoneNumbers", {"number": f"{number[:-1]}{place}"})
         assert created.status == 201
+
+
+async def test_transactions(stage: Stage, account: Client) -> None:
+    await order_three(stage, "+14155550150")
     newest = await account.list_account_transactions(max_items=2, size=1, trans_type="Charge")
     assert [item["number"] for item in newest] == ["+14155550152", "+14155550151"]
     assert newest[0]["product_type"] == "local-number-per-month"
     mine = await account.list_account_transactions(number="+14155550150", from_date="2016-03-02T10:00:00Z")
     assert [item["units"] for item in mine] == [1]
+    assert await account.list_account_transactions(number="+14155550150", to_date="2016-03-02T10:00:00Z") == []
+
+
+async def test_transactions_by_node(stage: Stage, node: NodeClient) -> None:
+    number = f"+1{AREA_CODES[node.version]}5550170"
+    await order_three(stage, number)
     page = await node("Account.getTransactions", {"size": 1})
-    assert [item["number"][-1] for item in page][:3] == ["2", "1", "0"], "page after page"
+    assert [item["number"] for item in page][:3] == [f"{number[:-1]}{place}" for place in (2, 1, 0)], "page after page"

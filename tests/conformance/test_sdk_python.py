@@ -172,20 +172,24 @@ async def test_create_list_and_events(stage: Stage, voice: Client) -> None:
     number = await stage.number()
     async with stage.phone("bob", BOB_HZ) as bob:
         call_id = await voice.create_call(
-            number, bob.uri, callback_url=stage.web.url, tag="mine", sip_headers={"X-Order": "4711"}
-        )
+            number, bob.uri, call_timeout=30, callback_url=stage.web.url, callback_timeout=2000,
+            callback_http_method="POST", fallback_url=stage.web.url_of("/fallback"), recording_enabled=True,
+            recording_file_format="mp3", recording_max_duration=60, tag="mine", sip_headers={"X-Order": "4711"},
+        )  # fmt: skip
         await bob.accept()
         await stage.web.wait_for("answer", callId=call_id, tag="mine")
         await bob.hang_up()
         await stage.web.wait_for("hangup", callId=call_id)
     call = await voice.get_call(call_id)
     assert (call["state"], call["direction"], call["chargeable_duration"]) == ("completed", "out", 60)
+    assert (call["recording_file_format"], call["recording_max_duration"]) == ("mp3", 60)
+    assert (await stage.recording(call_id))["media"].endswith(f"/{call_id}-1.mp3")
     assert [each["id"] for each in await voice.list_calls(from_=number)] == [call_id]
     everything = await voice.list_calls(size=2, sort_order="asc")
     assert call_id in [each["id"] for each in everything]
     assert len({each["id"] for each in everything}) == len(everything) > 2
     events = await voice.list_call_events(call_id)
-    assert [event["name"] for event in events] == ["create", "answer", "hangup"]
+    assert [event["name"] for event in events] == ["create", "answer", "hangup", "recording"]
     assert (await voice.get_call_event(call_id, events[0]["id"]))["name"] == "create"
 
 
@@ -199,10 +203,23 @@ async def test_applications_and_numbers(stage: Stage, account: Client) -> None:
     application = await account.get_application(made)
     assert (application["name"], application["incoming_call_url"]) == ("renamed", stage.web.url)
     assert made in [each["id"] for each in await account.list_applications(size=1)]
+    wanted = {
+        "name": "every key", "incoming_call_url": stage.web.url, "incoming_call_url_callback_timeout": 2000,
+        "incoming_call_fallback_url": stage.web.url_of("/fallback"), "incoming_message_url": stage.web.url_of("/texts"),
+        "incoming_message_url_callback_timeout": 3000, "callback_http_method": "get", "auto_answer": False,
+        "incoming_message_fallback_url": stage.web.url_of("/texts/fallback"),
+    }  # fmt: skip
+    other = await account.create_application(**wanted)
+    assert wanted.items() <= (await account.get_application(other)).items()
     number = "+15550134001"
-    number_id = await account.order_phone_number(number, name="desk", application_id=made)
-    assert (await account.get_phone_number(number_id))["number"] == number
-    await account.update_phone_number(number_id, name="other desk")
+    number_id = await account.order_phone_number(
+        number, name="desk", application_id=other, fallback_number="+15550134002"
+    )
+    ordered = await account.get_phone_number(number_id)
+    assert (ordered["number"], ordered["application_id"]) == (number, other)
+    assert ordered["fallback_number"] == "+15550134002"
+    await account.update_phone_number(number_id, name="other desk", application_id=made, fallback_number="+15550134003")
+    assert (await account.get_phone_number(number_id))["fallback_number"] == "+15550134003"
     (listed,) = await account.list_phone_numbers(application_id=made)
     assert (listed["id"], listed["name"], listed["application_id"]) == (number_id, "other desk", made)
     async with stage.sipp("caller_stays") as caller:
@@ -225,7 +242,10 @@ async def test_account_and_errors(stage: Stage, voice: Client, account: Client) 
         await voice.hangup_call("c-nope")
     assert (refused.value.status_code, refused.value.code) == (404, "call-not-found")
     assert refused.value.message == "The call 'c-nope' could not be found"
-    newest = (await account.list_errors(size=100))[0]
+    with pytest.raises(BandwidthVoiceAPIException):
+        await voice.hangup_call("c-nope")
+    newest, before, *_ = await account.list_errors(size=1)
+    assert newest["id"] != before["id"], "page after page"
     assert newest["code"] == "call-not-found"
     assert (await account.get_error(newest["id"]))["message"] == refused.value.message
 

@@ -1,10 +1,11 @@
 "use strict";
 // Calls the official client for a test. One JSON object a line comes in: {id, path: ["Call", "answer"], args: [...]};
-// one goes out for each: {id, value} or {id, error: {name, message, statusCode}}. The client's configuration is the
-// first argument of the process. Results that can turn pages are reduced to all their pages.
+// one goes out for each: {id, value} or {id, error: {name, message, statusCode, limitReset}}. The client's configuration
+// is the first argument of the process, the name of its package the second. Results that can turn pages are reduced to
+// all their pages. An argument {base64: ...} becomes a Buffer.
 
 const readline = require("readline");
-const Bandwidth = require("node-bandwidth");
+const Bandwidth = require(process.argv[3]);
 
 const client = new Bandwidth(JSON.parse(process.argv[2]));
 
@@ -38,17 +39,27 @@ async function shown(result) {
 	return result;
 }
 
+function meant(argument) {
+	const isBytes = argument !== null && typeof argument === "object" && typeof argument.base64 === "string";
+	return isBytes ? Buffer.from(argument.base64, "base64") : argument;
+}
+
 async function run(command) {
 	const names = [...command.path];
 	const method = names.pop();
 	const owner = names.reduce((object, name) => object[name], client);
 	try {
-		const value = await shown(await owner[method](...command.args));
+		const value = await shown(await owner[method](...command.args.map(meant)));
 		say({ id: command.id, value: value === undefined ? null : value });
 	} catch (error) {
 		say({
 			id: command.id,
-			error: { name: error.name, message: error.message, statusCode: error.statusCode },
+			error: {
+				name: error.name,
+				message: error.message,
+				statusCode: error.statusCode,
+				limitReset: error.limitReset,
+			},
 		});
 	}
 }

@@ -12,33 +12,42 @@ from typing import Any
 from support.server import SECRET, TOKEN, USER
 
 ROOT = Path(__file__).parent.parent.parent
+DRIVER = ROOT / "tests" / "sdk" / "drive.js"
 MODULES = ROOT / "build" / "sdks" / "node" / "node_modules"
+PACKAGES = {"3.0.3": "node-bandwidth", "4.0.0": "node-bandwidth-4"}
+"""The versions under test, and the names `tests/sdk/package.json` installs them under."""
+VERSIONS = tuple(PACKAGES)
 ANSWER_LIMIT_S = 30.0
 MAX_LINE_BYTES = 16 << 20
 """An answer may hold a recording."""
 
 
 class SdkError(Exception):
-    """What the client threw."""
+    """What the client threw. `limit_reset` is that of its `RateLimitError`, as it was sent."""
 
-    def __init__(self, name: str, message: str, status: int | None) -> None:
+    def __init__(self, name: str, message: str, status: int | None, limit_reset: str | None = None) -> None:
         super().__init__(f"{name}: {message} ({status})")
-        self.name, self.message, self.status = name, message, status
+        self.name, self.message, self.status, self.limit_reset = name, message, status, limit_reset
 
 
 class NodeClient:
     """A context manager; `await client("Call.answer", call_id)`."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, version: str) -> None:
+        self.version = version
         self.configuration = {"userId": USER, "apiToken": TOKEN, "apiSecret": SECRET, "baseUrl": base_url}
         self._ids = count(1)
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> "NodeClient":
         program = shutil.which("node")
-        assert program and (MODULES / "node-bandwidth").is_dir(), "node or node-bandwidth is missing: run make setup"
+        package = PACKAGES[self.version]
+        about = MODULES / package / "package.json"
+        assert program and about.is_file(), f"node or {package} is missing: run make setup"
+        found = json.loads(about.read_text())
+        assert (found["name"], found["version"]) == ("node-bandwidth", self.version)
         self._process = await asyncio.create_subprocess_exec(
-            program, "--no-deprecation", str(ROOT / "tests" / "sdk" / "drive.js"), json.dumps(self.configuration),
+            program, "--no-deprecation", str(DRIVER), json.dumps(self.configuration), package,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=MAX_LINE_BYTES,
             env=os.environ | {"NODE_PATH": str(MODULES)},
         )  # fmt: skip
@@ -61,5 +70,6 @@ class NodeClient:
         assert answer["id"] == command["id"]
         if "error" in answer:
             error = answer["error"]
-            raise SdkError(error["name"], error["message"], error.get("statusCode"))
+            message = error["message"] if isinstance(error["message"], str) else json.dumps(error["message"])
+            raise SdkError(error["name"], message, error.get("statusCode"), error.get("limitReset"))
         return answer["value"]
