@@ -41,6 +41,7 @@ async def test_a_call_with_audio_shows_in_the_figures(stage: Stage) -> None:
         call_id = await stage.call_from(ann, number)
         await stage.answer(call_id)
         await stage.web.wait_for("answer", callId=call_id)
+        await ann.listen(1.0)
         during = await figures(stage.server)
         assert during[of("calls")] == 1 and during[of("sip_dialogs")] == 1
         setup = of("call_setup_seconds_count", direction="in")
