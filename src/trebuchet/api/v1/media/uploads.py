@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
@@ -39,14 +40,13 @@ async def save_body(request: Request, name: str, target: Path, size_bytes: int) 
     Raises `ApiError`; `ClientDisconnect` when the client leaves before the end."""
     draft = target.with_name(f".{target.name}.draft")
     try:
-        async with asyncio.timeout(UPLOAD_TIMEOUT_S):
-            descriptor = await asyncio.to_thread(_open, draft)
-            try:
-                await _copy(request, descriptor, size_bytes)
-                await asyncio.to_thread(os.fsync, descriptor)
-            finally:
-                os.close(descriptor)
-            await asyncio.to_thread(_publish, draft, target)
+        descriptor = await asyncio.to_thread(_open, draft)
+        try:
+            await _copy(request, descriptor, size_bytes)
+            await asyncio.to_thread(os.fsync, descriptor)
+        finally:
+            os.close(descriptor)
+        await asyncio.to_thread(_publish, draft, target)
     except TimeoutError as error:
         raise closing(errors.REQUEST_TIMEOUT()) from error
     except OSError as error:
@@ -58,7 +58,7 @@ async def save_body(request: Request, name: str, target: Path, size_bytes: int) 
 
 async def _copy(request: Request, descriptor: int, size_bytes: int) -> None:
     waiting, left = bytearray(), size_bytes
-    async for chunk in request.stream():
+    async for chunk in _chunks(request):
         waiting += chunk
         left -= len(chunk)
         if left < 0:
@@ -69,6 +69,20 @@ async def _copy(request: Request, descriptor: int, size_bytes: int) -> None:
     if left:
         raise ClientDisconnect
     await asyncio.to_thread(_write, descriptor, bytes(waiting))
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises `TimeoutError`, and only while it waits for the client: a thread that writes must
+    not be left behind with a descriptor that is closed meanwhile."""
+    loop, stream = asyncio.get_running_loop(), request.stream()
+    deadline = loop.time() + UPLOAD_TIMEOUT_S
+    while loop.time() < deadline:
+        async with asyncio.timeout_at(deadline):
+            chunk = await anext(stream, None)
+        if chunk is None:
+            return
+        yield chunk
+    raise TimeoutError
 
 
 def _open(draft: Path) -> int:
