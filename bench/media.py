@@ -1,6 +1,6 @@
 """What calls cost one media worker, beside rtpengine forwarding the same streams in the same run:
 
-    python bench/media.py [--runs 3] [--calls 300] [--seconds 6] [--only recorded|bridged|prompt|conference]
+    python bench/media.py [--runs 3] [--calls 300] [--seconds 5] [--only recorded|bridged|prompt|conference]
 
 - `recorded`: bridges, one party of each recorded to wav; ours decodes, reorders, conceals, mixes, encodes and records;
   rtpengine, in user space, forwards packets; the plain relay (media_floor.py) makes the bare system calls in Python;
@@ -117,7 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--calls", type=int, default=300)
-    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--only", choices=parts)
     options = parser.parse_args()
     media = Media(options.runs, options.calls, options.seconds)

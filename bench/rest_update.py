@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import base64
 import json
+import os
 import random
 import subprocess
 import sys
@@ -134,6 +135,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("--seconds", type=float, default=6.0)
     options = parser.parse_args()
+    os.environ["TREBUCHET_MEDIA_RTP_TIMEOUT_S"] = "0"  # SIPp sends no audio, and its calls last
     with tempfile.TemporaryDirectory() as folder, running() as server, application(server) as app:
         updates, floor = measure(Bench(server, app, Path(folder)), options)
     figures = [
