@@ -3,17 +3,16 @@
 import asyncio
 import base64
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import bandwidth
 import pytest
 import pytest_asyncio
 from bandwidth.account import BandwidthAccountAPIException
 
 from support.node_client import VERSIONS, NodeClient, SdkError
-from support.server import SECRET, TOKEN, USER
+from support.python_client import PythonClient
 from support.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -21,37 +20,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SILENT_HZ = 0.0
 TEXT_LIMIT_S = 90.0
 ALL_BYTES = bytes(range(256))
+LONG_BYTES = 1000 * ALL_BYTES
+"""More than a stream holds at once."""
 AREA_CODES = {"3.0.3": "530", "4.0.0": "531"}
 """Of the numbers that each version of the JavaScript client orders."""
 
 
-class Client:
-    """`await client.list_media_files()` for the blocking method; lists are read to their end."""
-
-    def __init__(self, kind: str, base_url: str) -> None:
-        self._client = bandwidth.client(kind, USER, TOKEN, SECRET, api_endpoint=base_url, api_version="v1")
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._client, name)
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            result = method(*arguments, **options)
-            return list(result) if hasattr(result, "__next__") else result
-
-        async def run(*arguments: Any, **options: Any) -> Any:
-            return await asyncio.to_thread(call, *arguments, **options)
-
-        return run
+@pytest.fixture(scope="module")
+def account(stage: Stage) -> PythonClient:
+    return PythonClient("account", stage.server.http)
 
 
 @pytest.fixture(scope="module")
-def account(stage: Stage) -> Client:
-    return Client("account", stage.server.http)
-
-
-@pytest.fixture(scope="module")
-def voice(stage: Stage) -> Client:
-    return Client("voice", stage.server.http)
+def voice(stage: Stage) -> PythonClient:
+    return PythonClient("voice", stage.server.http)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=VERSIONS)
@@ -81,7 +63,7 @@ async def recorded(stage: Stage) -> tuple[str, dict[str, Any]]:
         return call_id, await stage.recording(call_id)
 
 
-async def test_python_media(stage: Stage, account: Client) -> None:
+async def test_python_media(stage: Stage, account: PythonClient) -> None:
     await account.upload_media_file("prompts/my file é.txt", b"hello", "text/plain")
     (item,) = [item for item in await account.list_media_files() if item["media_name"] == "prompts/my file é.txt"]
     assert item["content_length"] == 5
@@ -109,13 +91,17 @@ async def test_node_media(stage: Stage, node: NodeClient) -> None:
     downloaded = await node("Media.download", "bytes", None)
     assert downloaded["contentType"] == "application/octet-stream"
     assert base64.b64decode(downloaded["base64"]) == ALL_BYTES
+    await node("Media.upload", "stream", {"stream": base64.b64encode(LONG_BYTES).decode()}, "audio/wav")
+    downloaded = await node("Media.download", "stream", None)
+    assert downloaded["contentType"] == "audio/wav"
+    assert base64.b64decode(downloaded["base64"]) == LONG_BYTES
     await node("Media.delete", "from node é.txt")
     with pytest.raises(SdkError) as refused:
         await node("Media.delete", "from node é.txt")
     assert refused.value.status == 404
 
 
-async def test_transcriptions(stage: Stage, voice: Client, node: NodeClient) -> None:
+async def test_transcriptions(stage: Stage, voice: PythonClient, node: NodeClient) -> None:
     call_id, recording = await recorded(stage)
     by_python = await voice.create_transcription(recording["id"])
     by_node = (await node("Recording.createTranscription", recording["id"]))["id"]
@@ -139,7 +125,7 @@ async def voice_transactions(stage: Stage) -> list[dict[str, Any]]:
     return found
 
 
-async def test_available_numbers(stage: Stage, account: Client) -> None:
+async def test_available_numbers(stage: Stage, account: PythonClient) -> None:
     for number in ("+14155550142", "+14155550143", "+18885550142", "+18885550143"):
         await operate(stage, "number", "add", number)
     assert {item["number"] for item in await account.search_available_local_numbers(area_code="415")} == {
@@ -162,7 +148,7 @@ async def test_available_numbers(stage: Stage, account: Client) -> None:
     assert refused.value.code == "order-number-quantity-unavailable"
 
 
-async def test_numbers_of_a_place(stage: Stage, account: Client) -> None:
+async def test_numbers_of_a_place(stage: Stage, account: PythonClient) -> None:
     """Every filter: of what is available, and of what is had."""
     cary, apex = ("--city", "CARY", "--state", "NC", "--zip", "27511"), ("--city", "APEX", "--state", "NC")
     await operate(stage, "number", "add", "+19195550101", *cary)
@@ -205,7 +191,7 @@ async def test_available_numbers_by_node(stage: Stage, node: NodeClient) -> None
     assert refused.value.status == 404
 
 
-async def test_number_info(stage: Stage, account: Client, node: NodeClient) -> None:
+async def test_number_info(stage: Stage, account: PythonClient, node: NodeClient) -> None:
     await operate(stage, "cnam", "add", "+19195550188", "ACME")
     assert (await account.get_number_info("+19195550188"))["name"] == "ACME"
     assert (await node("NumberInfo.get", "+19195550188"))["name"] == "ACME"
@@ -217,7 +203,7 @@ async def order_three(stage: Stage, number: str) -> None:
         assert created.status == 201
 
 
-async def test_transactions(stage: Stage, account: Client) -> None:
+async def test_transactions(stage: Stage, account: PythonClient) -> None:
     await order_three(stage, "+14155550150")
     newest = await account.list_account_transactions(max_items=2, size=1, trans_type="Charge")
     assert [item["number"] for item in newest] == ["+14155550152", "+14155550151"]

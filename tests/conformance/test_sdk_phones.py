@@ -53,11 +53,12 @@ async def test_the_python_library(stage: Stage) -> None:
     await do("delete_domain_endpoint", domain_id, hall_id)
     await do("update_domain_endpoint", domain_id, endpoint_id, password="other-horse")
     await registers(stage, endpoint["sip_uri"], "other-horse")
+    token = await do("create_domain_endpoint_auth_token", domain_id, endpoint_id)
+    assert token["token"] and token["expires"] == 3600
+    await registers(stage, endpoint["sip_uri"], token["token"])
     await do("update_domain_endpoint", domain_id, endpoint_id, description="Front", enabled=False)
     changed = await do("get_domain_endpoint", domain_id, endpoint_id)
     assert (changed["description"], changed["enabled"]) == ("Front", False)
-    token = await do("create_domain_endpoint_auth_token", domain_id, endpoint_id)
-    assert token["token"] and token["expires"] == 3600
     await do("delete_domain_endpoint", domain_id, endpoint_id)
     assert await do("list_domain_endpoints", domain_id) == []
     await do("delete_domain", domain_id)
@@ -81,10 +82,11 @@ async def test_the_node_library(stage: Stage, version: str) -> None:
         await registers(stage, endpoint["sipUri"], "secret-horse")
         await sdk("Endpoint.update", domain_id, endpoint_id, {"credentials": {"password": "other-horse"}})
         await registers(stage, endpoint["sipUri"], "other-horse")
-        await sdk("Endpoint.update", domain_id, endpoint_id, {"enabled": False})
-        assert (await sdk("Endpoint.get", domain_id, endpoint_id))["enabled"] is False
         token = await sdk("Endpoint.createAuthToken", domain_id, endpoint_id, {"expires": 60})
         assert token["token"] and token["expires"] == 60
+        await registers(stage, endpoint["sipUri"], token["token"])
+        await sdk("Endpoint.update", domain_id, endpoint_id, {"enabled": False})
+        assert (await sdk("Endpoint.get", domain_id, endpoint_id))["enabled"] is False
         with pytest.raises(SdkError) as taken:
             await sdk("Domain.create", {"name": "node"})
         assert taken.value.status == 409

@@ -1,16 +1,11 @@
-"""bandwidth-sdk 3.1.0, unmodified, controls live calls. It blocks, so that each request runs in a thread."""
+"""bandwidth-sdk 3.1.0, unmodified, controls live calls."""
 
-import asyncio
-from collections.abc import Callable
-from typing import Any
-
-import bandwidth
 import pytest
 from bandwidth.account import BandwidthAccountAPIException
 from bandwidth.voice import BandwidthVoiceAPIException
 
 from support.hearing import OTHER, music, phase_names, phases
-from support.server import SECRET, TOKEN, USER
+from support.python_client import PythonClient
 from support.stage import CALLER, Stage, talk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,36 +14,17 @@ ALICE_HZ, BOB_HZ, ONE_HZ = 700.0, 1100.0, 1900.0
 TONES = {"alice": ALICE_HZ, "bob": BOB_HZ}
 
 
-class Client:
-    """`await client.answer_call(...)` for the blocking `answer_call`; lists are read to their end."""
-
-    def __init__(self, kind: str, base_url: str, secret: str = SECRET) -> None:
-        self._client = bandwidth.client(kind, USER, TOKEN, secret, api_endpoint=base_url, api_version="v1")
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._client, name)
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            result = method(*arguments, **options)
-            return list(result) if hasattr(result, "__next__") else result
-
-        async def run(*arguments: Any, **options: Any) -> Any:
-            return await asyncio.to_thread(call, *arguments, **options)
-
-        return run
+@pytest.fixture(scope="module")
+def voice(stage: Stage) -> PythonClient:
+    return PythonClient("voice", stage.server.http)
 
 
 @pytest.fixture(scope="module")
-def voice(stage: Stage) -> Client:
-    return Client("voice", stage.server.http)
+def account(stage: Stage) -> PythonClient:
+    return PythonClient("account", stage.server.http)
 
 
-@pytest.fixture(scope="module")
-def account(stage: Stage) -> Client:
-    return Client("account", stage.server.http)
-
-
-async def test_answer_get_and_hangup(stage: Stage, voice: Client) -> None:
+async def test_answer_get_and_hangup(stage: Stage, voice: PythonClient) -> None:
     number = await stage.number()
     async with stage.sipp("caller_stays") as caller:
         call_id = await stage.call_from_sipp(caller, number)
@@ -61,7 +37,7 @@ async def test_answer_get_and_hangup(stage: Stage, voice: Client) -> None:
     assert (await voice.get_call(call_id))["state"] == "completed"
 
 
-async def test_reject(stage: Stage, voice: Client) -> None:
+async def test_reject(stage: Stage, voice: PythonClient) -> None:
     async with stage.sipp("caller_refused_603") as caller:
         call_id = await stage.call_from_sipp(caller, await stage.number())
         await voice.reject_call(call_id)
@@ -69,7 +45,7 @@ async def test_reject(stage: Stage, voice: Client) -> None:
     assert (await voice.get_call(call_id))["state"] == "rejected"
 
 
-async def test_recordings_switched_in_every_way(stage: Stage, voice: Client, account: Client) -> None:
+async def test_recordings_switched_in_every_way(stage: Stage, voice: PythonClient, account: PythonClient) -> None:
     async with stage.phone("alice", ALICE_HZ) as alice:
         call_id = await stage.call_from(alice, await stage.number(autoAnswer=True))
         await alice.wait_for("CALL_ESTABLISHED")
@@ -98,7 +74,7 @@ async def test_recordings_switched_in_every_way(stage: Stage, voice: Client, acc
         content.close()
 
 
-async def test_transfer_with_a_whisper(stage: Stage, voice: Client) -> None:
+async def test_transfer_with_a_whisper(stage: Stage, voice: PythonClient) -> None:
     async with stage.phone("alice", ALICE_HZ) as alice, stage.phone("bob", BOB_HZ) as bob:
         number = await stage.number(autoAnswer=True)
         call_id = await stage.call_from(alice, number)
@@ -120,7 +96,7 @@ async def test_transfer_with_a_whisper(stage: Stage, voice: Client) -> None:
     assert stage.web.kinds(new_id) == ["answer", "hangup"]
 
 
-async def test_audio(stage: Stage, voice: Client) -> None:
+async def test_audio(stage: Stage, voice: PythonClient) -> None:
     url = stage.web.serve("one.wav", music(ONE_HZ, 20.0))
     async with stage.phone("alice", ALICE_HZ) as alice:
         call_id = await stage.call_from(alice, await stage.number(autoAnswer=True))
@@ -147,7 +123,7 @@ async def test_audio(stage: Stage, voice: Client) -> None:
     assert stage.web.kinds(call_id)[-2:] == ["speak", "hangup"]
 
 
-async def test_digits_both_ways(stage: Stage, voice: Client) -> None:
+async def test_digits_both_ways(stage: Stage, voice: PythonClient) -> None:
     async with stage.phone("alice", ALICE_HZ) as alice:
         call_id = await stage.call_from(alice, await stage.number(autoAnswer=True))
         await alice.wait_for("CALL_ESTABLISHED")
@@ -168,7 +144,7 @@ async def test_digits_both_ways(stage: Stage, voice: Client) -> None:
         await alice.hang_up()
 
 
-async def test_create_list_and_events(stage: Stage, voice: Client) -> None:
+async def test_create_list_and_events(stage: Stage, voice: PythonClient) -> None:
     number = await stage.number()
     async with stage.phone("bob", BOB_HZ) as bob:
         call_id = await voice.create_call(
@@ -193,7 +169,7 @@ async def test_create_list_and_events(stage: Stage, voice: Client) -> None:
     assert (await voice.get_call_event(call_id, events[0]["id"]))["name"] == "create"
 
 
-async def test_applications_and_numbers(stage: Stage, account: Client) -> None:
+async def test_applications_and_numbers(stage: Stage, account: PythonClient) -> None:
     made = await account.create_application(
         "from python", incoming_call_url=stage.web.url, callback_http_method="POST", auto_answer=True
     )
@@ -235,7 +211,7 @@ async def test_applications_and_numbers(stage: Stage, account: Client) -> None:
     assert (gone.value.status_code, gone.value.code) == (404, "application-not-found")
 
 
-async def test_account_and_errors(stage: Stage, voice: Client, account: Client) -> None:
+async def test_account_and_errors(stage: Stage, voice: PythonClient, account: PythonClient) -> None:
     shown = await account.get_account()
     assert shown["account_type"] == "pre-pay" and isinstance(shown["balance"], str)
     with pytest.raises(BandwidthVoiceAPIException) as refused:
@@ -250,10 +226,10 @@ async def test_account_and_errors(stage: Stage, voice: Client, account: Client) 
     assert (await account.get_error(newest["id"]))["message"] == refused.value.message
 
 
-async def test_refusals_on_a_live_call(stage: Stage, voice: Client) -> None:
+async def test_refusals_on_a_live_call(stage: Stage, voice: PythonClient) -> None:
     async with stage.sipp("caller_stays") as caller:
         call_id = await stage.call_from_sipp(caller, await stage.number())
-        stranger = Client("voice", stage.server.http, secret="wrong")
+        stranger = PythonClient("voice", stage.server.http, secret="wrong")
         for attempt, status, code in (
             (stranger.answer_call(call_id), 401, "access-denied"),
             (voice.transfer_call(call_id, "+15550177777"), 403, "invalid-call-to-number"),

@@ -2,9 +2,10 @@
 // Calls the official client for a test. One JSON object a line comes in: {id, path: ["Call", "answer"], args: [...]};
 // one goes out for each: {id, value} or {id, error: {name, message, statusCode, limitReset}}. The client's configuration
 // is the first argument of the process, the name of its package the second. Results that can turn pages are reduced to
-// all their pages. An argument {base64: ...} becomes a Buffer.
+// all their pages. An argument {base64: ...} becomes a Buffer, {stream: ...} with base64 a Readable of two pieces.
 
 const readline = require("readline");
+const { Readable } = require("stream");
 const Bandwidth = require(process.argv[3]);
 
 const client = new Bandwidth(JSON.parse(process.argv[2]));
@@ -40,8 +41,18 @@ async function shown(result) {
 }
 
 function meant(argument) {
-	const isBytes = argument !== null && typeof argument === "object" && typeof argument.base64 === "string";
-	return isBytes ? Buffer.from(argument.base64, "base64") : argument;
+	if (argument === null || typeof argument !== "object") {
+		return argument;
+	}
+	if (typeof argument.base64 === "string") {
+		return Buffer.from(argument.base64, "base64");
+	}
+	if (typeof argument.stream === "string") {
+		const bytes = Buffer.from(argument.stream, "base64");
+		const middle = bytes.length >> 1;
+		return Readable.from([bytes.subarray(0, middle), bytes.subarray(middle)]);
+	}
+	return argument;
 }
 
 async function run(command) {
