@@ -223,3 +223,31 @@ async def test_a_server_with_a_wrong_certificate_says_so_in_one_line(secure: Enc
     )
     with pytest.raises(AssertionError, match=r"trebuchet: .*\.pem with .*\.key: KEY_VALUES_MISMATCH"):
         await server.start()
+
+
+async def test_a_phone_registers_over_tls_and_is_called_through_its_connection(secure: Encrypted) -> None:
+    """On a server without a trunk: what comes from a trunk's address is the trunk."""
+    like, folder = secure.server, secure.new_folder()
+    async with Server(folder / "server", (), like.environment, curl_options=like.curl_options) as server:
+        stage = Stage(server, secure.web, folder)
+        domain = (await server.post("/domains", {"name": "vault"})).headers["location"].rsplit("/", 1)[1]
+        body = {"name": "carol", "credentials": {"password": "correct-horse"}}
+        assert (await server.post(f"/domains/{domain}/endpoints", body)).status == 201
+        (carol_here,) = await server.get(f"/domains/{domain}/endpoints")
+        account = (
+            f"<{carol_here['sipUri']};transport=tls>;auth_pass=correct-horse;regint=120"
+            f';outbound="sip:{server.sips_host};transport=tls"'
+        )
+        tls, number = (secure.certificate, secure.authority), await stage.number()
+        async with Baresip(stage.new_folder(), "carol", BOB_HZ, tls=tls, account=account) as carol:
+            await carol.wait_for_log("200 OK")
+            made = await server.post(
+                "/calls", {"from": number, "to": carol_here["sipUri"], "callbackUrl": stage.web.url}
+            )
+            assert made.status == 201, made
+            call_id = made.headers["location"].rsplit("/", 1)[1]
+            await carol.accept()
+            await stage.web.wait_for("answer", callId=call_id)
+            assert (await stage.update(call_id, state="completed")).status == 200
+            await carol.wait_for("CALL_CLOSED")
+        assert (await stage.web.wait_for("hangup", callId=call_id))["cause"] == "NORMAL_CLEARING"
