@@ -27,6 +27,11 @@ def _resource(name: str, *columns: "Column[int] | Column[str] | Index") -> Table
     )
 
 
+def _partial_index(name: str, condition: str, *columns: "Column[int] | Column[str]") -> None:
+    """An index over the rows that meet the condition alone, which both databases write the same way."""
+    Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 calls = _resource(
     "calls",
     Column("account_id", String, nullable=False),
@@ -39,21 +44,9 @@ calls = _resource(
     Index("calls_by_from", "account_id", "from_party", "sequence"),
     Index("calls_by_to", "account_id", "to_party", "sequence"),
 )
-Index(
-    "calls_by_bridge",
-    calls.c.bridge_id,
-    calls.c.sequence,
-    sqlite_where=text("bridge_id IS NOT NULL"),
-    postgresql_where=text("bridge_id IS NOT NULL"),
-)
-Index(
-    "calls_by_conference",
-    calls.c.conference_id,
-    calls.c.sequence,
-    sqlite_where=text("conference_id IS NOT NULL"),
-    postgresql_where=text("conference_id IS NOT NULL"),
-)
-Index("calls_open", calls.c.sequence, sqlite_where=text("is_open = 1"), postgresql_where=text("is_open = 1"))
+_partial_index("calls_by_bridge", "bridge_id IS NOT NULL", calls.c.bridge_id, calls.c.sequence)
+_partial_index("calls_by_conference", "conference_id IS NOT NULL", calls.c.conference_id, calls.c.sequence)
+_partial_index("calls_open", "is_open = 1", calls.c.sequence)
 
 events = Table(
     "events",
@@ -66,13 +59,7 @@ events = Table(
     Index("events_by_owner", "owner_sequence", "sequence", unique=True),
 )
 """`position` orders the whole log, `sequence` the owner's own events, `lane` is where the webhook goes."""
-Index(
-    "events_by_lane",
-    events.c.lane,
-    events.c.position,
-    sqlite_where=text("lane IS NOT NULL"),
-    postgresql_where=text("lane IS NOT NULL"),
-)
+_partial_index("events_by_lane", "lane IS NOT NULL", events.c.lane, events.c.position)
 
 deliveries = Table(
     "deliveries",
@@ -88,26 +75,9 @@ deliveries = Table(
 )
 """What became of each event's webhook. `is_queued`: 1 until its first round of attempts is over. `lane` and `due`
 (milliseconds since the epoch): of the next round, while one is to come. `settled` (seconds): when it was over."""
-Index(
-    "deliveries_due",
-    deliveries.c.lane,
-    deliveries.c.due,
-    sqlite_where=text("due IS NOT NULL"),
-    postgresql_where=text("due IS NOT NULL"),
-)
-Index(
-    "deliveries_settled",
-    deliveries.c.settled,
-    sqlite_where=text("settled IS NOT NULL"),
-    postgresql_where=text("settled IS NOT NULL"),
-)
-Index(
-    "deliveries_queued",
-    deliveries.c.owner_sequence,
-    deliveries.c.sequence,
-    sqlite_where=text("is_queued = 1"),
-    postgresql_where=text("is_queued = 1"),
-)
+_partial_index("deliveries_due", "due IS NOT NULL", deliveries.c.lane, deliveries.c.due)
+_partial_index("deliveries_settled", "settled IS NOT NULL", deliveries.c.settled)
+_partial_index("deliveries_queued", "is_queued = 1", deliveries.c.owner_sequence, deliveries.c.sequence)
 
 recordings = _resource(
     "recordings",
@@ -119,12 +89,7 @@ recordings = _resource(
     Index("recordings_by_call", "call_sequence", "sequence"),
     Index("recordings_by_media_name", "account_id", "media_name", unique=True),
 )
-Index(
-    "recordings_unfinished",
-    recordings.c.sequence,
-    sqlite_where=text("is_unfinished = 1"),
-    postgresql_where=text("is_unfinished = 1"),
-)
+_partial_index("recordings_unfinished", "is_unfinished = 1", recordings.c.sequence)
 
 gathers = _resource("gathers")
 """Those that ended: one that runs is part of its call's document."""
@@ -136,24 +101,14 @@ bridges = _resource(
     Index("bridges_by_account", "account_id", "sequence"),
 )
 """`is_in_use`: 1 while it is open and has calls."""
-Index(
-    "bridges_in_use",
-    bridges.c.sequence,
-    sqlite_where=text("is_in_use = 1"),
-    postgresql_where=text("is_in_use = 1"),
-)
+_partial_index("bridges_in_use", "is_in_use = 1", bridges.c.sequence)
 conferences = _resource(
     "conferences",
     Column("account_id", String, nullable=False),
     Column("is_in_use", SmallInteger, nullable=False),
 )
 """`is_in_use`: 1 while it has members."""
-Index(
-    "conferences_in_use",
-    conferences.c.sequence,
-    sqlite_where=text("is_in_use = 1"),
-    postgresql_where=text("is_in_use = 1"),
-)
+_partial_index("conferences_in_use", "is_in_use = 1", conferences.c.sequence)
 members = _resource(
     "members",
     Column("conference_sequence", BigInteger, nullable=False),
@@ -198,12 +153,7 @@ transcriptions = _resource(
     Index("transcriptions_by_recording", "recording_id", "sequence"),
     Index("transcriptions_by_call", "call_id", "sequence"),
 )
-Index(
-    "transcriptions_unfinished",
-    transcriptions.c.sequence,
-    sqlite_where=text("is_unfinished = 1"),
-    postgresql_where=text("is_unfinished = 1"),
-)
+_partial_index("transcriptions_unfinished", "is_unfinished = 1", transcriptions.c.sequence)
 media_files = _resource(
     "media_files",
     Column("account_id", String, nullable=False),
