@@ -123,10 +123,10 @@ class Writer(Generic[T]):
         if not jobs:
             self._probe()
             return
-        began = time.monotonic()
         outcomes = self._store(jobs)
-        self.observe(time.monotonic() - began, len(jobs))
+        took_s = self.commit_age_s
         self._settle(outcomes)
+        self.observe(took_s, len(jobs))
         self._checkpointer.handle_commit(self._connection)
 
     def _take(self) -> list[Job[T]] | None:
