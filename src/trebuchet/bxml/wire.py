@@ -23,6 +23,7 @@ from trebuchet.bxml.verbs import (
     Verb,
 )
 from trebuchet.calls.commands import MAX_SENT_DIGITS
+from trebuchet.model.call import DIVERSION_REASONS, DIVERSION_TREATMENTS
 from trebuchet.model.prompt import MAX_SENTENCE_CHARS, AudioFile, Gender, Sentence
 from trebuchet.model.recording import RecordingFormat
 from trebuchet.model.voice import UnknownLocale, UnknownVoice, resolve_voice
@@ -43,20 +44,6 @@ MAX_RING_S = 300
 MAX_DESTINATIONS = 7
 KEYS = frozenset("0123456789*#")
 SENT = KEYS | frozenset("ABCD,wW")
-DIVERSION_TREATMENTS = ("none", "propagate", "stack")
-DIVERSION_REASONS = (
-    "unknown",
-    "user-busy",
-    "no-answer",
-    "unavailable",
-    "unconditional",
-    "time-of-day",
-    "do-not-disturb",
-    "deflection",
-    "follow-me",
-    "out-of-service",
-    "away",
-)
 
 
 def read_document(body: bytes, base: str) -> Document:

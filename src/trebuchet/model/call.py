@@ -41,6 +41,24 @@ class CallState(StrEnum):
         return self in (CallState.ANSWERED, CallState.TRANSFERRING)
 
 
+DIVERSION_TREATMENTS = ("none", "propagate", "stack")
+"""What becomes of an incoming call's diversions when it is transferred."""
+DIVERSION_REASONS = (
+    "unknown",
+    "user-busy",
+    "no-answer",
+    "unavailable",
+    "unconditional",
+    "time-of-day",
+    "do-not-disturb",
+    "deflection",
+    "follow-me",
+    "out-of-service",
+    "away",
+)
+"""RFC 5806 5, in the words that SIP, the API and BXML share."""
+
+
 @frozen_keywords
 class Diversion:
     """The last diversion of an incoming call (RFC 5806), as the application is told about it."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from trebuchet.base.values import frozen
 from trebuchet.calls.interfaces import OutgoingCall
-from trebuchet.model.call import Diversion
+from trebuchet.model.call import DIVERSION_REASONS, Diversion
 from trebuchet.signalling.numbers import ANONYMOUS, is_anonymous, is_number, name_of, name_of_text
 from trebuchet.sip import identity as sip_identity
 from trebuchet.sip.errors import Malformed, SipError
@@ -23,23 +23,6 @@ MAX_SIP_HEADER_CHARACTERS = 1024
 MAX_DISPLAY_NAME = 128
 MAX_DIVERSION_HEADERS = 10
 MAX_DIVERSION_PARAMETERS = 10
-
-REASONS = frozenset(
-    {
-        "unknown",
-        "user-busy",
-        "no-answer",
-        "unavailable",
-        "unconditional",
-        "time-of-day",
-        "do-not-disturb",
-        "deflection",
-        "follow-me",
-        "out-of-service",
-        "away",
-    }
-)
-"""RFC 5806 5."""
 
 
 @frozen
@@ -129,7 +112,7 @@ def read_diversion(request: Request) -> Diversion | None:
     is_private = last.privacy in ("full", "uri")
     return Diversion(
         original_to="Anonymous" if is_private else name_of_text(last.address.uri_text) or clean(last.address.uri_text),
-        reason=last.reason if last.reason in REASONS else "unknown",
+        reason=last.reason if last.reason in DIVERSION_REASONS else "unknown",
         screen="yes" if last.screen == "yes" else "no",
         privacy="full" if is_private else "off",
         counter=sum(entry.counter or 1 for entry in entries),

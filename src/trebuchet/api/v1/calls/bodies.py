@@ -25,7 +25,7 @@ from trebuchet.api.prompts import AudioBody
 from trebuchet.api.v1.calls.wire import REQUESTABLE_STATES
 from trebuchet.base.ids import AccountId, CallId
 from trebuchet.calls.commands import CreateCall, Transfer, UpdateCall
-from trebuchet.model.call import CallState, HttpMethod, WebhookTarget
+from trebuchet.model.call import DIVERSION_REASONS, DIVERSION_TREATMENTS, CallState, HttpMethod, WebhookTarget
 from trebuchet.model.recording import RecordingFormat, RecordingSettings
 from trebuchet.store.interface import CallFilter
 
@@ -37,23 +37,8 @@ PRIVATE = "private"
 
 HTTP_METHODS = {method.value: method for method in HttpMethod}
 _FORMATS = {"wav": RecordingFormat.WAV, "mp3": RecordingFormat.MP3}
-_TREATMENTS = {word: word for word in ("none", "propagate", "stack")}
-_REASONS = {
-    word: word
-    for word in (
-        "unknown",
-        "user-busy",
-        "no-answer",
-        "unavailable",
-        "unconditional",
-        "time-of-day",
-        "do-not-disturb",
-        "deflection",
-        "follow-me",
-        "out-of-service",
-        "away",
-    )
-}
+_TREATMENTS = {word: word for word in DIVERSION_TREATMENTS}
+_REASONS = {word: word for word in DIVERSION_REASONS}
 
 
 class CreateCallBody(Body):
