@@ -9,7 +9,7 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -24,14 +24,17 @@ from trebuchet.api.headers import header
 from trebuchet.api.idempotency import CHANGING_METHODS, HEADER, KeyedRequests
 from trebuchet.api.rate_limits import RateLimit
 from trebuchet.api.refusal import refuse
-from trebuchet.base.ids import ReservedIds
+from trebuchet.base.ids import Ids, ReservedIds
 from trebuchet.model.account import Account
+from trebuchet.store.interface import Store
 
 USER_PATH = "/v1/users/{userId}"
 
 ROOT = "/v1"
 
 Handler = Callable[[Context], Awaitable[Response]]
+
+Id = TypeVar("Id", bound=str)
 
 
 class Creates(Enum):
@@ -60,7 +63,7 @@ class Operation:
     """What is before `path`: the account, or for what belongs to nobody the version alone."""
     takes_key: bool = True
     """Whether an idempotency key counts. Not where a repetition changes nothing by itself and the body is too large to
-    be looked at beforehand."""
+    be looked at beforehand, nor where the answer, which would be stored, holds a secret."""
     find_made: Callable[[Context], Awaitable[Response | None]] | None = None
     """For a keyed request whose first run was cut off: the success it would have answered with, if what it makes under
     its reserved id is there."""
@@ -72,6 +75,19 @@ class Operation:
     """Another path of an operation that is documented elsewhere: served, and left out of the document."""
     is_empty: bool = False
     """There is nothing, by the API's rules: the answer is always the 404 of an unknown path."""
+
+
+def made_at(
+    collection: str, reserved: Callable[[Ids], Id], read: Callable[[Store, Id], Awaitable[object | None]]
+) -> Callable[[Context], Awaitable[Response | None]]:
+    """`Operation.find_made` of what lives at `{collection}/{id}`: the id it was to have, and how it is read."""
+
+    async def find_made(context: Context) -> Response | None:
+        made_id = reserved(context.deps.ids)
+        made = await read(context.deps.store, made_id)
+        return None if made is None else context.created(f"{collection}/{made_id}")
+
+    return find_made
 
 
 class BareRoute(APIRoute):

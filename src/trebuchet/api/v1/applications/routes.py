@@ -5,7 +5,7 @@ from starlette.responses import Response
 from trebuchet.api import errors
 from trebuchet.api.context import Context
 from trebuchet.api.errors import ApiError
-from trebuchet.api.operation import Creates, Operation
+from trebuchet.api.operation import Creates, Operation, made_at
 from trebuchet.api.paging import PageQuery
 from trebuchet.api.responses import empty, json_response
 from trebuchet.api.v1.applications.wire import (
@@ -38,13 +38,6 @@ async def create_application(context: Context) -> Response:
     )
     await deps.store.write(Batch(applications=(application,)))
     return context.created(f"/applications/{application.id}")
-
-
-async def find_made_application(context: Context) -> Response | None:
-    """The answer to a request, cut off earlier, that made an application."""
-    application_id = context.deps.ids.application()
-    made = await context.deps.store.application(application_id)
-    return None if made is None else context.created(f"/applications/{application_id}")
 
 
 async def read_application(context: Context) -> Response:
@@ -97,7 +90,11 @@ OPERATIONS = (
         handler=create_application,
         body=ApplicationBody,
         creates=Creates.ALWAYS,
-        find_made=find_made_application,
+        find_made=made_at(
+            "/applications",
+            lambda ids: ids.application(),
+            lambda store, key: store.application(key),
+        ),
     ),
     Operation(method="GET", path="/applications/{applicationId}", handler=read_application, result=ApplicationResource),
     Operation(method="POST", path="/applications/{applicationId}", handler=update_application, body=ApplicationBody),

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from trebuchet.api.context import Context
 from trebuchet.api.fields import Body, Flag, fault
-from trebuchet.api.operation import Creates, Operation
+from trebuchet.api.operation import Creates, Operation, made_at
 from trebuchet.api.paging import PageQuery
 from trebuchet.api.prompts import AudioBody
 from trebuchet.api.responses import empty, json_response
@@ -70,13 +70,6 @@ async def create_bridge(context: Context) -> Response:
     return context.created(f"/bridges/{bridge_id}")
 
 
-async def find_made_bridge(context: Context) -> Response | None:
-    """The answer to a request, cut off earlier, that made a bridge."""
-    bridge_id = context.deps.ids.bridge()
-    made = await context.deps.store.bridge(bridge_id)
-    return None if made is None else context.created(f"/bridges/{bridge_id}")
-
-
 async def read_bridge(context: Context) -> Response:
     """Read a bridge."""
     return json_response(bridge_to_wire(await own_bridge(context), context.user_url))
@@ -133,7 +126,7 @@ OPERATIONS = (
         handler=create_bridge,
         body=CreateBridgeBody,
         creates=Creates.ALWAYS,
-        find_made=find_made_bridge,
+        find_made=made_at("/bridges", lambda ids: ids.bridge(), lambda store, key: store.bridge(key)),
     ),
     Operation(method="GET", path="/bridges/{bridgeId}", handler=read_bridge, result=BridgeResource),
     Operation(method="POST", path="/bridges/{bridgeId}", handler=update_bridge, body=UpdateBridgeBody),

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from trebuchet.api import errors
 from trebuchet.api.context import Context
 from trebuchet.api.errors import ApiError
-from trebuchet.api.operation import Creates, Operation
+from trebuchet.api.operation import Creates, Operation, made_at
 from trebuchet.api.responses import empty, json_response
 from trebuchet.api.v1.calls.bodies import CreateCallBody, ListCallsQuery, UpdateCallBody
 from trebuchet.api.v1.calls.wire import CallEventResource, CallResource, call_to_wire, event_to_wire
@@ -44,13 +44,6 @@ async def create_call(context: Context) -> Response:
     except Overloaded as error:
         raise errors.CALL_CREATION_FAILURE(command.from_, command.to, retry_after_s=error.retry_after_s) from error
     return context.created(f"/calls/{call_id}")
-
-
-async def find_made_call(context: Context) -> Response | None:
-    """The answer to a request, cut off earlier, that made a call."""
-    call_id = context.deps.ids.call()
-    made = await context.deps.store.call(call_id)
-    return None if made is None else context.created(f"/calls/{call_id}")
 
 
 async def read_call(context: Context) -> Response:
@@ -125,6 +118,8 @@ def _overload(command: UpdateCall, error: Overloaded) -> ApiError:
         retry_after_s=error.retry_after_s,
     )
 
+
+find_made_call = made_at("/calls", lambda ids: ids.call(), lambda store, key: store.call(key))
 
 OPERATIONS = (
     Operation(method="GET", path="/calls", handler=list_calls, query=ListCallsQuery, result=list[CallResource]),

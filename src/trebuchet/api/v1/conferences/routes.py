@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from trebuchet.api import errors
 from trebuchet.api.context import Context
-from trebuchet.api.operation import Creates, Operation
+from trebuchet.api.operation import Creates, Operation, made_at
 from trebuchet.api.prompts import AudioBody
 from trebuchet.api.responses import empty, json_response
 from trebuchet.api.v1.conferences.bodies import (
@@ -45,13 +45,6 @@ async def create_conference(context: Context) -> Response:
     command = body.to_command(context.account.id, context.deps.ids.conference())
     conference_id = await context.deps.conferences.create(command)
     return context.created(f"/conferences/{conference_id}")
-
-
-async def find_made_conference(context: Context) -> Response | None:
-    """The answer to a request, cut off earlier, that made a conference."""
-    conference_id = context.deps.ids.conference()
-    made = await context.deps.store.conference(conference_id)
-    return None if made is None else context.created(f"/conferences/{conference_id}")
 
 
 async def read_conference(context: Context) -> Response:
@@ -174,7 +167,7 @@ OPERATIONS = (
         handler=create_conference,
         body=CreateConferenceBody,
         creates=Creates.ALWAYS,
-        find_made=find_made_conference,
+        find_made=made_at("/conferences", lambda ids: ids.conference(), lambda store, key: store.conference(key)),
     ),
     Operation(method="GET", path=_ONE, handler=read_conference, result=ConferenceResource),
     Operation(method="POST", path=_ONE, handler=update_conference, body=UpdateConferenceBody),

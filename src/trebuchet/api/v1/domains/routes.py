@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from trebuchet.api import errors
 from trebuchet.api.context import Context
-from trebuchet.api.operation import Creates, Operation
+from trebuchet.api.operation import Creates, Operation, made_at
 from trebuchet.api.paging import PageQuery
 from trebuchet.api.responses import empty, json_response
 from trebuchet.api.v1.domains.wire import CreateDomainBody, DomainResource, UpdateDomainBody, domain_to_wire
@@ -45,13 +45,6 @@ async def create_domain(context: Context) -> Response:
         )
         await deps.store.write(Batch(phones=PhoneChanges(domains=(domain,))))
     return context.created(f"/domains/{domain.id}")
-
-
-async def find_made_domain(context: Context) -> Response | None:
-    """The answer to a request, cut off earlier, that made a domain."""
-    domain_id = context.deps.ids.domain()
-    made = await context.deps.store.domain(domain_id)
-    return None if made is None else context.created(f"/domains/{domain_id}")
 
 
 async def read_domain(context: Context) -> Response:
@@ -96,7 +89,7 @@ OPERATIONS = (
         handler=create_domain,
         body=CreateDomainBody,
         creates=Creates.ALWAYS,
-        find_made=find_made_domain,
+        find_made=made_at("/domains", lambda ids: ids.domain(), lambda store, key: store.domain(key)),
     ),
     Operation(method="GET", path="/domains/{domainId}", handler=read_domain, result=DomainResource),
     Operation(method="POST", path="/domains/{domainId}", handler=update_domain, body=UpdateDomainBody),

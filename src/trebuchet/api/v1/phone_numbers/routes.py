@@ -7,7 +7,7 @@ from starlette.responses import Response
 from trebuchet.api import errors
 from trebuchet.api.context import Context
 from trebuchet.api.errors import ApiError
-from trebuchet.api.operation import Creates, Operation
+from trebuchet.api.operation import Creates, Operation, made_at
 from trebuchet.api.responses import empty, json_response
 from trebuchet.api.v1.applications.routes import application_not_found
 from trebuchet.api.v1.phone_numbers.charges import number_charge
@@ -43,12 +43,6 @@ async def create_number(context: Context) -> Response:
         charge = number_charge(context, number, stock_kind(number.number))
         await deps.store.write(Batch(numbers=(number,), library=LibraryChanges(charges=(charge,))))
     return context.created(f"/phoneNumbers/{number.id}")
-
-
-async def find_made_number(context: Context) -> Response | None:
-    """The answer to a request, cut off earlier, that added a number."""
-    made = await context.deps.store.number(context.deps.ids.number())
-    return None if made is None else context.created(f"/phoneNumbers/{made.id}")
 
 
 async def _new_number(context: Context, e164: str) -> PhoneNumber:
@@ -165,7 +159,7 @@ OPERATIONS = (
         handler=create_number,
         body=CreateNumberBody,
         creates=Creates.ALWAYS,
-        find_made=find_made_number,
+        find_made=made_at("/phoneNumbers", lambda ids: ids.number(), lambda store, key: store.number(key)),
     ),
     Operation(method="GET", path="/phoneNumbers/{numberId}", handler=read_number, result=PhoneNumberResource),
     Operation(method="POST", path="/phoneNumbers/{numberId}", handler=update_number, body=UpdateNumberBody),
