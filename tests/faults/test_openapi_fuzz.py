@@ -24,10 +24,17 @@ ENDLESS = "/events/stream"
 NUMBER = "+15551230002"
 ONLY_DENIED = re.compile(r"^40[13] .*\n((?:  - .*\n)+)", re.M)
 """Operations that answered 401 and 403 alone, as schemathesis lists them."""
-MAX_DENIED = 10
-"""So many of the seventy operations may have answered so: no account owns the numbers that schemathesis makes up, a
-call may be over, and of the few values for an operation all may happen to be of a forbidden kind. With wrong
-credentials it would be all."""
+MAY_BE_DENIED = {
+    "POST /v1/users/{userId}/calls",
+    "POST /v1/users/{userId}/conferences",
+    "POST /v1/users/{userId}/calls/{callId}/audio",
+    "POST /v1/users/{userId}/calls/{callId}/dtmf",
+    "POST /v1/users/{userId}/calls/{callId}/gather",
+}
+"""No account owns the numbers that schemathesis makes up, and the call it is given is over."""
+BY_CHANCE = 2
+"""Of the few values for an operation all may happen to be of a forbidden kind, and that in no more operations than so
+many; with wrong credentials it would be all seventy."""
 
 
 async def run(server: Server, folder: Path, values: dict[str, str], *options: str) -> str:
@@ -52,7 +59,7 @@ async def run(server: Server, folder: Path, values: dict[str, str], *options: st
 
 def check(said: str, server: Server) -> None:
     denied = {line[4:] for lines in ONLY_DENIED.findall(said) for line in lines.splitlines()}
-    assert len(denied) <= MAX_DENIED, denied
+    assert len(denied - MAY_BE_DENIED) <= BY_CHANCE, denied
     assert bool(denied) is ("Authentication failed" in said), "the list has another form than this test knows"
     assert "Traceback" not in server.log_path.read_text()
     print("\n".join(line for line in said.splitlines() if "generated" in line or "Seed" in line))
