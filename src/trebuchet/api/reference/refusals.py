@@ -190,9 +190,3 @@ def refusals(operation: Operation, path: str, variables: list[str]) -> dict[int,
         if kind.code in codes:
             by_status.setdefault(kind.status, []).append(kind)
     return dict(sorted(by_status.items()))
-
-
-def named_codes() -> set[str]:
-    """Every code that this table speaks of."""
-    own = {code for codes in _OWN.values() for code in codes}
-    return own | {*_EVERY, *_WITH_BODY, *_WITH_KEY, *_MISSING.values()}

@@ -9,7 +9,6 @@ from typing_extensions import TypedDict
 from trebuchet.api import errors
 from trebuchet.api.headers import header
 from trebuchet.api.paging import PageQuery
-from trebuchet.model.media_file import MediaFile
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 TEXT_CONTENT_TYPE = "text/plain; charset=utf-8"
@@ -37,10 +36,6 @@ class ListMediaQuery(PageQuery):
 
 def media_to_wire(name: str, size_bytes: int, user_url: str) -> MediaResource:
     return MediaResource(contentLength=size_bytes, mediaName=name, content=f"{user_url}/media/{quote(name, safe='')}")
-
-
-def file_to_wire(file: MediaFile, user_url: str) -> MediaResource:
-    return media_to_wire(file.name, file.size_bytes, user_url)
 
 
 def check_media_name(name: str) -> str:
