@@ -116,7 +116,7 @@ def _describe(operation: Operation, schemas: Schemas) -> dict[str, Any]:
             content["examples"] = {name: {"summary": name, "value": value} for name, value in examples.items()}
         described["requestBody"] = {"required": True, "content": {"application/json": content}}
     if operation.consumes is not None:
-        described["requestBody"] = {"required": True, "content": {operation.consumes: {"schema": {"type": "string"}}}}
+        described["requestBody"] = {"required": True, "content": {operation.consumes: {}}}
     return described
 
 
@@ -163,8 +163,7 @@ def _successes(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         said = "Found" if operation.result_status == HTTPStatus.OK else "Made"
         responses[str(operation.result_status)] = {"description": said, "content": {"application/json": content}}
     elif operation.produces is not None:
-        content = {"schema": {"type": "string"}}
-        responses["200"] = {"description": "Its content", "content": {operation.produces: content}}
+        responses["200"] = {"description": "Its content", "content": {operation.produces: {}}}
     elif operation.creates is not Creates.ALWAYS and not operation.is_empty:
         responses["200"] = {"description": "Done"}
     if operation.creates is not Creates.NEVER:
