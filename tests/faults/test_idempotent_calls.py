@@ -15,7 +15,7 @@ import pytest
 
 from support import dying_server
 from support.crash import kill_and_start
-from support.scale import scaled
+from support.scale import new_seed, scaled
 from support.server import Answer, Server
 
 NUMBER = "+15550120001"
@@ -138,8 +138,7 @@ async def test_a_crash_on_the_way_to_the_invite(tmp_path: Path, place: str, dial
 
 
 async def test_kills_at_random_moments_of_a_request(tmp_path: Path) -> None:
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")
+    seed = new_seed()
     rand = random.Random(seed)
     async with Callee() as callee, Server(tmp_path / "server") as server:
         await server.bind(NUMBER, {"incomingCallUrl": "http://127.0.0.1:9/"})

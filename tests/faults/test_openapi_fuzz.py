@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.scale import scaled
+from support.scale import new_seed, scaled
 from support.server import SECRET, TOKEN, USER, Server
 
 EXAMPLES = scaled(2, 100)
@@ -45,6 +45,7 @@ async def run(server: Server, folder: Path, values: dict[str, str], *options: st
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(settings), "run",
         f"{server.http}/openapi.json", "--auth", f"{TOKEN}:{SECRET}", "--max-examples", str(EXAMPLES),
+        "--seed", str(new_seed()),
         "--phases", PHASES, "--exclude-checks", LEFT_OUT,
         "--exclude-path-regex", f"{ENDLESS}$", "--suppress-health-check", "all", "--no-color", *options,
     ]  # fmt: skip

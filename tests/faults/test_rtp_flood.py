@@ -16,7 +16,7 @@ from fuzz.audio import packets
 from fuzz.corpus import seeds
 from fuzz.mutate import mutate
 from integration.media_lab import attach, media, phone, wait_for
-from support.scale import scaled
+from support.scale import new_seed, scaled
 from trebuchet.testing.g711_reference import LAWS
 from trebuchet.testing.rtp_phone import RtpPhone, silence_share
 from trebuchet.testing.tones import hears, is_free_of, tone
@@ -132,8 +132,7 @@ def hostile(seed: int, count: int) -> list[tuple[bytes, bool]]:
 @pytest.mark.timeout(scaled(120, 1800))
 async def test_whatever_a_peer_sends_its_call_goes_on(tmp_path: Path) -> None:
     """From the locked source itself, so that the worker reads every one of them."""
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")
+    seed = new_seed()
     async with media(tmp_path) as pool, phone(ALICE_HZ) as alice, phone(BOB_HZ) as bob:
         a, ear = attach(pool, alice)
         b, bobs_ear = attach(pool, bob, near=a)

@@ -2,7 +2,6 @@
 calls. The long form sends a hundred thousand."""
 
 import asyncio
-import random
 import socket
 from collections.abc import Iterator
 from itertools import islice
@@ -13,7 +12,7 @@ import pytest
 from fuzz.corpus import seeds
 from fuzz.mutate import mutations
 from support.load import all_descriptors, all_memory_kb
-from support.scale import scaled
+from support.scale import new_seed, scaled
 from support.server import Server
 from support.stage import Stage
 from trebuchet.sip.stream import MAX_MESSAGE_BYTES
@@ -106,8 +105,7 @@ async def legitimate_call(stage: Stage) -> None:
 
 @pytest.mark.timeout(scaled(120, 1800))
 async def test_mutated_messages_leave_nothing_behind(stage: Stage, tmp_path: Path) -> None:
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")
+    seed = new_seed()
     server = stage.server
     known = [data.replace(b"@127.0.0.1", b"@" + server.sip_host.encode()) for data in seeds("sip")]
     everything = mutations(known, seed, MESSAGES)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support.scale import new_seed
 from trebuchet.base.ids import CallId
 from trebuchet.store.sqlite import SqliteStore
 
@@ -75,8 +76,7 @@ def note(acknowledged: dict[str, int], line: bytes) -> None:
 
 
 async def test_nothing_acknowledged_is_lost_and_nothing_is_half(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    seed = random.randrange(1 << 32)
-    print("seed", seed)
+    seed = new_seed()
     pick = random.Random(seed)
     path = tmp_path / "log.db"
     acknowledged: dict[str, int] = {}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fuzz.corpus import FOLDER, MAX_TOTAL_BYTES, read_line, seeds, write_line
 from fuzz.mutate import mutate, mutations
 from fuzz.targets import BY_NAME, TARGETS, Target
-from support.scale import is_long, scaled
+from support.scale import is_long, new_seed, scaled
 
 MUTATIONS = scaled(300, 30_000)
 EXAMPLES = scaled(25, 2_000)
@@ -43,8 +43,7 @@ def test_each_invariant_is_one_sentence(target: Target) -> None:
 @each_target
 @pytest.mark.timeout(1800)
 def test_mutated_seeds(target: Target) -> None:
-    seed = random.randrange(1 << 32)
-    print(f"{target.name}: seed {seed}")
+    seed = new_seed()
     for data in mutations(seeds(target.name), seed, MUTATIONS * target.weight):
         try:
             target.run(data)
