@@ -162,6 +162,7 @@ async def load(pool: MediaPlanePool, folder: Path, shape: Shape, seconds: float)
         "seconds": WARM_UP_S + seconds + 1.0,
         "shape": shape.name,
         "members": shape.members,
+        "warm_up_s": WARM_UP_S,
     }
     child.stdin.write(json.dumps(order).encode() + b"\n")
     await child.stdout.readline()

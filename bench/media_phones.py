@@ -1,8 +1,9 @@
 """The phones of the media benches: one process that sends every party's audio and listens to what comes back.
 
-Run as a child: it reads `{"streams", "seconds", "shape", "members"}` as a line of JSON, binds `GENERATOR_PORT` and the
-ports after it, and answers `{"ready": true}`; then it reads `{"remotes": [port, …]}`, plays, and prints its result.
-Packets are spread over the tick; how late it was itself is part of the result.
+Run as a child: it reads `{"streams", "seconds", "shape", "members", "warm_up_s"}` as a line of JSON, binds
+`GENERATOR_PORT` and the ports after it, and answers `{"ready": true}`; then it reads `{"remotes": [port, …]}`, plays,
+and prints its result. Packets are spread over the tick; how late it was itself, and what share of a core it used, is
+part of the result, from the end of the warm-up on.
 
 What must be heard depends on the shape: of a `bridge` (streams 2k and 2k+1) the other's tone; of a `prompt` the
 prompt's; of a `conference` (each `members` streams in a row; the first three of each talk) the tones of those who talk.
@@ -33,7 +34,8 @@ PROMPT_HZ = 3150.0
 """Above every party's own."""
 TALKERS = 3
 SAMPLED = 40
-GENERATOR_PORT = 40_000
+GENERATOR_PORT = 30_000
+"""Up to 2,700 phones lie below the ports the kernel gives out by itself, where another program may sit by chance."""
 HEARD_DB, UNHEARD_DB = -20, -40
 
 
@@ -85,6 +87,7 @@ class Phones:
         self.sent = 0
         self.late = 0
         self.worst_late_s = 0.0
+        self.cpu_s = 0.0
         self.samples: dict[int, list[bytes]] = {stream: [] for stream in range(0, count, max(1, count // SAMPLED))}
         self.epoll = select.epoll()
         self.by_fd = {}
@@ -124,10 +127,12 @@ class Phones:
                 kept.append(bytes(buffer[12:length]))
                 del kept[:-25]
 
-    def run(self, seconds: float) -> dict[str, Any]:
+    def run(self, seconds: float, warm_up_s: float) -> dict[str, Any]:
         due = time.monotonic()
-        slots = round(seconds / FRAME_S) * SLOTS
+        slots, warm_up = round(seconds / FRAME_S) * SLOTS, round(warm_up_s / FRAME_S) * SLOTS
         for number in range(slots):
+            if number == warm_up:
+                self.late, self.worst_late_s, self.cpu_s = 0, 0.0, time.process_time()
             time.sleep(max(0.0, due - time.monotonic()))
             late_s = time.monotonic() - due
             self.late += late_s > LATE_S
@@ -135,7 +140,8 @@ class Phones:
             self.send_slot(number % SLOTS)
             self.receive()
             due += FRAME_S / SLOTS
-        return self.result(slots)
+        self.cpu_s = time.process_time() - self.cpu_s
+        return self.result(slots - warm_up)
 
     def hears_wrong(self, stream: int, pcm: Any) -> bool:
         wanted = expected(stream, self.shape, self.members)
@@ -152,6 +158,7 @@ class Phones:
             "gaps": self.gaps,
             "late_share": self.late / slots,
             "worst_late_ms": self.worst_late_s * 1000,
+            "cpu_share": self.cpu_s / (slots * FRAME_S / SLOTS),
             "sampled": len(self.samples),
             "wrong_tones": wrong,
         }
@@ -169,7 +176,7 @@ def play_phones() -> None:
     remotes = json.loads(sys.stdin.readline())["remotes"]
     take_precedence()
     phones = Phones(sockets, remotes, order.get("shape", "bridge"), order.get("members", 2))
-    print(json.dumps(phones.run(order["seconds"])), flush=True)
+    print(json.dumps(phones.run(order["seconds"], order.get("warm_up_s", 0.0))), flush=True)
 
 
 if __name__ == "__main__":
