@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from support.load import pid_of
 from support.scale import is_long
 from support.server import Server
+from trebuchet.model.event import LoggedEvent
+from trebuchet.store.codec import decode_event
 
 BACK_LIMIT_S = 3.0
 """The promise: so long after the kill the server serves again."""
@@ -62,6 +64,25 @@ def count_open(path: Path) -> tuple[int, int]:
         (calls,) = connection.execute("SELECT count(*) FROM calls WHERE is_open = 1").fetchone()
         (recordings,) = connection.execute("SELECT count(*) FROM recordings WHERE is_unfinished = 1").fetchone()
     return int(calls), int(recordings)
+
+
+def count_meetings(path: Path) -> int:
+    """Bridges and conferences that have calls, as the database has it."""
+    with closing(sqlite3.connect(path)) as connection:
+        counts = [
+            connection.execute(f"SELECT count(*) FROM {table} WHERE is_in_use = 1").fetchone()[0]
+            for table in ("bridges", "conferences")
+        ]
+    return sum(counts)
+
+
+def read_log(path: Path, position: int) -> tuple[int, list[LoggedEvent]]:
+    """The events that were stored after that position of the log, in order, and the position of the last."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT position, doc FROM events WHERE position > ? ORDER BY position", (position,)
+        ).fetchall()
+    return max([position, *(place for place, _ in rows)]), [decode_event(doc) for _, doc in rows]
 
 
 async def download(server: Server, url: str) -> NDArray[np.int16]:
