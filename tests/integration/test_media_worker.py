@@ -99,6 +99,15 @@ async def test_ipv6_media_is_refused_when_there_is_none(pool: MediaPlanePool):
         pool.open_port(Ear(), wants_ipv6=True)
 
 
+async def test_an_address_of_another_machine_is_told_at_once(tmp_path: Path):
+    for binds in ({"bind_ipv4": "192.0.2.1"}, {"bind_ipv6": "2001:db8::1"}):
+        began = time.monotonic()
+        with pytest.raises(MediaUnavailable, match=f"cannot listen for audio on {next(iter(binds.values()))}: "):
+            async with media(tmp_path, **binds):
+                pass
+        assert time.monotonic() - began < 10, "a worker was started and waited for"
+
+
 async def test_a_lossy_network_costs_quality_not_the_call(pool: MediaPlanePool):
     async with phone(ALICE_HZ, seed=3) as alice, phone(BOB_HZ) as bob:
         alice.impairment = Impairment(loss=0.05, duplicate=0.05, swap=0.05)

@@ -1,6 +1,7 @@
 """The doctor's checks. Each looks at one thing, changes nothing that stays, and says in one line what it found."""
 
 import asyncio
+import ipaddress
 import os
 import resource
 import shutil
@@ -46,6 +47,7 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     checks: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
         ("http port", check_http_port),
         ("sip ports", check_sip_ports),
+        ("trunks", check_trunks),
         ("certificates", check_certificates),
         ("rtp ports", check_rtp_ports),
         ("open files", check_open_files),
@@ -102,6 +104,25 @@ def check_sip_ports(settings: Settings) -> Finding:
         transports = " and ".join(dict.fromkeys(transport for transport, _, _ in wanted))
         return Finding("sip ports", True, f"{', '.join(places)} free over {transports}")
     return Finding("sip ports", False, "; ".join(troubles), "stop what listens there, or choose another --sip")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_trunks(settings: Settings) -> Finding:
+    """Whether what is bound can reach them; asks no network."""
+    trunks = settings.all_trunks
+    if not trunks:
+        return Finding("trunks", True, "none configured: only sip: addresses can be called, no numbers")
+    distant = [trunk.name for trunk in trunks if not _is_loopback(trunk.host)]
+    if distant and all(_is_loopback(address.host) for address in settings.sip):
+        text = f"{', '.join(distant)} cannot be reached from {', '.join(map(str, settings.sip))}"
+        return Finding("trunks", False, text, "listen with --sip on an address of this machine that the trunk reaches")
+    return Finding("trunks", True, ", ".join(f"{trunk.name} at {trunk.host}" for trunk in trunks))
 
 
 def check_certificates(settings: Settings) -> Finding:

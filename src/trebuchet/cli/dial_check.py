@@ -1,4 +1,4 @@
-"""`trebuchet dial-check`: may this destination be called with these settings, and which rule says so?"""
+"""`trebuchet dial-check`: may this destination be called with these settings, which rule says so, over which trunk?"""
 
 import re
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from trebuchet.cli.options import FAILURE, Config, read_settings
+from trebuchet.config import Settings
 
 _DESTINATION = re.compile(r"\+[1-9][0-9]{1,14}|[sS][iI][pP]:.+@.+")
 """What the API takes; everything else it refuses before any rule is asked."""
@@ -15,7 +16,7 @@ def dial_check(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="An E.164 number (+…) or a sip: address.")],
     config: Config = None,
 ) -> None:
-    """Print the verdict and the rule; the exit code is 1 when the destination is denied."""
+    """Print the verdict, the rule and the trunk; the exit code is 1 when the destination is denied."""
     if not _DESTINATION.fullmatch(number):
         raise typer.BadParameter("expected + and 2 to 15 digits, or sip:user@host")
     settings = read_settings(config)
@@ -40,3 +41,15 @@ def dial_check(
         typer.echo(f"number: {verdict.number}, {kind_of(verdict.number)}")
     if not verdict.is_allowed:
         raise typer.Exit(FAILURE)
+    if number.startswith("+"):
+        typer.echo(f"trunk: {_trunk_for(number, settings)}")
+
+
+def _trunk_for(number: str, settings: Settings) -> str:
+    from trebuchet.calls.interfaces import SignallingError
+    from trebuchet.signalling.routes import Routes
+
+    try:
+        return Routes(settings.all_trunks).find(number).name
+    except SignallingError:
+        return "none leads there, so calls to it are refused; see --trunk and [[trunks]]"

@@ -67,7 +67,10 @@ class MediaPlanePool:
         return dict(self._addresses)
 
     async def start(self) -> None:
-        """Start all workers. Raises `MediaUnavailable` when one does not become ready."""
+        """Start all workers. Raises `MediaUnavailable` when one does not become ready, at once for an address that is
+        not this machine's."""
+        for bind in filter(None, (self._settings.bind_ipv4, self._settings.bind_ipv6)):
+            _check_bind(bind)
         self._links = [self._new_link(index) for index in range(self._settings.workers)]
         results = await asyncio.gather(*(link.start() for link in self._links), return_exceptions=True)
         failures = [result for result in results if isinstance(result, BaseException)]
@@ -200,6 +203,16 @@ def _addresses(settings: MediaSettings) -> dict[int, str]:
         if ip_address(address).version != family:
             raise ValueError(f"{address} is no IPv{family} address")
     return addresses
+
+
+def _check_bind(bind: str) -> None:
+    """The workers, who bind port after port, would take a wrong address for ports that others have."""
+    family = socket.AF_INET6 if ip_address(bind).version == 6 else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((bind, 0))
+        except OSError as error:
+            raise MediaUnavailable(f"cannot listen for audio on {bind}: {error.strerror or error}") from error
 
 
 def _reachable(bind: str) -> str:

@@ -122,7 +122,8 @@ class SipShell:
                 for link in opened:
                     await link.close()
                 if bind.port or attempt == PORT_TRIES - 1:
-                    raise OSError(error.errno, f"cannot bind {bind.host} {bind.port}: {error.strerror}") from error
+                    host = f"[{bind.host}]" if ":" in bind.host else bind.host
+                    raise OSError(f"cannot listen on sip {host}:{bind.port}: {error.strerror or error}") from error
             else:
                 self.links += opened
                 return

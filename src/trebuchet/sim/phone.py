@@ -52,10 +52,12 @@ class Manner(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneSettings:
-    """`number`: the user part of its address and of its From. `proxy`: where numbers are called (host, port)."""
+    """`number`: the user part of its address and of its From. `port`: of SIP, 0 takes a free one. `proxy`: where
+    numbers are called (host, port)."""
 
     number: str
     host: str = "127.0.0.1"
+    port: int = 0
     transport: str = "udp"
     proxy: tuple[str, int] | None = None
     tone_hz: float | None = 440.0
@@ -78,7 +80,7 @@ class Phone:
         self._rand = rand
         transports = tuple(dict.fromkeys((settings.transport, "udp")))
         self._shell = SipShell(
-            SipSettings(binds=(Bind(settings.host, 0, transports),)),
+            SipSettings(binds=(Bind(settings.host, settings.port, transports),)),
             rand,
             clock,
             self._handle_news,
@@ -136,9 +138,9 @@ class Phone:
         is_offerless: bool = False,
     ) -> PhoneCall:
         """Call a `sip:` address directly, or anything else (a number, a name) at the proxy. Returns at once:
-        `wait_ringing`, `wait_answered` and `wait_ended` tell how it goes."""
-        call = await self._new_call(is_incoming=False)
+        `wait_ringing`, `wait_answered` and `wait_ended` tell how it goes. Raises `ValueError` for what is neither."""
         uri = parse_uri(target) if target.startswith("sip") else self._uri(target, self._proxy(target))
+        call = await self._new_call(is_incoming=False)
         port = uri.port if uri.port is not None else 5060
         invite = OutgoingInvite(
             target=uri,
@@ -167,8 +169,8 @@ class Phone:
         hosts = frozenset() if settings.proxy is None else frozenset({settings.proxy[0]})
         return TrunkCredentials(settings.username, settings.password or "", hosts)
 
-    async def wait_call(self, number: int = 1, *, timeout_s: float = WAIT_S) -> PhoneCall:
-        """The n-th call that came in, counted from 1; also one that has ended."""
+    async def wait_call(self, number: int = 1, *, timeout_s: float | None = WAIT_S) -> PhoneCall:
+        """The n-th call that came in, counted from 1; also one that has ended. `timeout_s` `None` waits for ever."""
         async with asyncio.timeout(timeout_s):
             while True:
                 incoming = [call for call in self.calls if call.is_incoming]

@@ -13,7 +13,18 @@ CONFIG = """
 allowed_prefixes = ["+1", "+44"]
 denied_prefixes = ["+1876"]
 exceptions = ["+448451234567"]
+
+[[trunks]]
+name = "atlantic"
+address = "192.0.2.7"
+patterns = ["+1"]
+
+[[trunks]]
+name = "london"
+address = "192.0.2.8"
+patterns = ["+4420"]
 """
+NO_TRUNK = "trunk: none leads there, so calls to it are refused"
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +37,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ("number", "exit_code", "lines"),
     [
         ("+442079460000", 0, ["allowed", "rule: dialling.allowed_prefixes has +44", "number: +442079460000, ordinary"]),
+        ("+442079460000", 0, ["allowed", "trunk: london"]),
+        ("+19195550144", 0, ["allowed", "trunk: atlantic"]),
         ("+18765550100", 1, ["denied", "rule: dialling.denied_prefixes has +1876"]),
         ("+4930123456", 1, ["denied", "rule: nothing in dialling.allowed_prefixes matches"]),
         ("+19002345678", 1, ["denied", "rule: dialling.denied_kinds has premium-rate"]),
-        ("+448451234567", 0, ["allowed", "rule: dialling.exceptions has +448451234567", "premium-rate"]),
+        ("+448451234567", 0, ["allowed", "rule: dialling.exceptions has +448451234567", "premium-rate", NO_TRUNK]),
         ("sip:+19002345678@pbx", 1, ["denied", "rule: dialling.denied_kinds has premium-rate", "number: +19002345678"]),
         ("sip:alice@pbx", 0, ["allowed", "signalling.allowed_hosts decides about its host"]),
     ],

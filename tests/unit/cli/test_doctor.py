@@ -16,7 +16,8 @@ from trebuchet.cli.main import app
 from trebuchet.config import Settings, load_settings
 
 NAMES = [
-    "http port", "sip ports", "certificates", "rtp ports", "open files", "disk", "fsync", "speech", "media workers",
+    "http port", "sip ports", "trunks", "certificates", "rtp ports", "open files", "disk", "fsync", "speech",
+    "media workers",
 ]  # fmt: skip
 
 
@@ -75,6 +76,25 @@ def test_the_tls_port_is_looked_at_when_there_is_a_certificate(tmp_path: Path, t
     finding = checks.check_sip_ports(settings(tmp_path, signalling__tls_port=str(taken_tcp), **files))
     assert not finding.is_green
     assert finding.text.startswith(f"tls 127.0.0.1:{taken_tcp}: ")
+
+
+@pytest.mark.parametrize(
+    ("trunk", "sip", "is_green", "text"),
+    [
+        (None, "127.0.0.1:0", True, "none configured: only sip: addresses can be called, no numbers"),
+        ("sip:192.0.2.1", "127.0.0.1:0", False, "default cannot be reached from 127.0.0.1:0"),
+        ("sip:192.0.2.1", "[::1]:0", False, "default cannot be reached from [::1]:0"),
+        ("sip:carrier.example", "127.0.0.1:0,192.0.2.9:5060", True, "default at carrier.example"),
+        ("sip:127.0.0.1:5070", "127.0.0.1:0", True, "default at 127.0.0.1"),
+        ("sip:localhost", "127.0.0.1:0", True, "default at localhost"),
+    ],
+)
+def test_a_trunk_beyond_the_reach_of_loopback_is_red(
+    tmp_path: Path, trunk: str | None, sip: str, is_green: bool, text: str
+) -> None:
+    finding = checks.check_trunks(settings(tmp_path, sip=sip, **({} if trunk is None else {"trunk": trunk})))
+    assert (finding.is_green, finding.text) == (is_green, text)
+    assert ("--sip" in finding.remedy) is not is_green
 
 
 @pytest.mark.parametrize("section", ["api", "signalling"])
