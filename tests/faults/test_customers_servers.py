@@ -4,13 +4,16 @@ deliveries; and files that are bombs cost nothing but an error."""
 import asyncio
 import contextlib
 import gzip
+import io
 import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from aiohttp import web
 
 from support.caller import Caller, calling
@@ -24,6 +27,8 @@ PROMPT_S = 9.0
 """Within this everything of the good customer has arrived: the bad ones are waited for longer."""
 MANNERS = ("slow", "reset", "redirect", "garbage", "endless", "mute")
 SETTINGS = "[webhooks]\nretry_first_s = 0.2\nretry_longest_s = 1\n[prompts]\ndownload_limit_s = 2\n"
+LARGEST_BYTES = 500_000
+"""The largest file that is fetched; one by a header longer is not."""
 BOMB_KB = 60_000
 """What the bombs would take unpacked, at the least."""
 
@@ -126,6 +131,18 @@ async def whisper(stage: Caller, call_id: str, url: str) -> int:
     return (await stage.server.post(f"/calls/{call_id}", body)).status
 
 
+async def _stream(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+def other_sound() -> bytes:
+    """Sound that a decoder could read, in a format that is not among ours."""
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(8000, np.int16), 8000, format="AIFF")
+    return file.getvalue()
+
+
 async def test_files_that_are_bombs_cost_an_error(tmp_path: Path) -> None:
     async def zipped(_: Received) -> web.StreamResponse:
         body = gzip.compress(header(1, BOMB_KB * 1024) + bytes(BOMB_KB * 1024))
@@ -135,8 +152,13 @@ async def test_files_that_are_bombs_cost_an_error(tmp_path: Path) -> None:
         await asyncio.sleep(30)
         return web.Response()
 
-    async with calling(tmp_path, settings=SETTINGS) as stage, bad_server("endless") as endless:
-        stage.web.reactions |= {"/zipped.wav": zipped, "/drip.wav": drip}
+    async def unannounced(_: Received) -> web.StreamResponse:
+        chunks = (bytes(1000) for _ in range(LARGEST_BYTES // 1000))
+        return web.Response(body=_stream(header(1, LARGEST_BYTES), *chunks))
+
+    settings = f"{SETTINGS}max_download_bytes = {LARGEST_BYTES}\n"
+    async with calling(tmp_path, settings=settings) as stage, bad_server("endless") as endless:
+        stage.web.reactions |= {"/zipped.wav": zipped, "/drip.wav": drip, "/unannounced.wav": unannounced}
         call, call_id = await stage.answered()
         memory = all_memory_kb(stage.server)
         for url, status in (
@@ -144,6 +166,9 @@ async def test_files_that_are_bombs_cost_an_error(tmp_path: Path) -> None:
             (stage.web.url_of("/drip.wav"), 503),
             (endless, 503),
             (stage.web.serve("text.wav", b"not a sound" * 1000), 403),
+            (stage.web.serve("other.wav", other_sound()), 403),
+            (stage.web.serve("larger.wav", header(1, LARGEST_BYTES) + bytes(LARGEST_BYTES)), 503),
+            (stage.web.url_of("/unannounced.wav"), 503),
         ):
             hearing = asyncio.ensure_future(call.hear(0.5))
             assert await whisper(stage, call_id, url) == status, url
