@@ -11,47 +11,24 @@ import pytest
 import pytest_asyncio
 
 from support.hearing import music
-from support.meeting import Person, everybody_but, people, until_hears
+from support.meeting import (
+    LONG_SENTENCE,
+    everybody_but,
+    is_calm,
+    people,
+    until_hears,
+    until_left_alone,
+    until_spoken_to,
+)
 from support.node_client import VERSIONS, NodeClient
 from support.server import SECRET, TOKEN, USER
 from support.stage import Stage
-from trebuchet.testing.tones import Pcm, level
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MUSIC_HZ = 3050.0
 BOB_HZ = 2997.5
 """Of a phone that is called, which is none of the people."""
-LONG_SENTENCE = "Good morning, everybody, the meeting is about to begin. " * 12
-"""Takes more than half a minute to say, far longer than a test waits for its end."""
-SPEECH_DB, CALM_DB = -30.0, -33.0
-"""Speech and music are louder than the one; the quiet tone of another person alone is below the other."""
-CALM_LIMIT_S = 12.0
-"""Far longer than a stop takes, far shorter than the sentence."""
-
-
-async def until_spoken_to(*persons: Person) -> None:
-    async def wait(person: Person) -> None:
-        while level(await person.call.hear(0.5)) < SPEECH_DB:
-            pass
-
-    async with asyncio.timeout(CALM_LIMIT_S):
-        await asyncio.gather(*map(wait, persons))
-
-
-async def until_left_alone(*persons: Person) -> None:
-    """Neither speech nor music for most of a second: what was said and played is over."""
-
-    async def wait(person: Person) -> None:
-        while not is_calm(await person.call.hear(0.8)):
-            pass
-
-    async with asyncio.timeout(CALM_LIMIT_S):
-        await asyncio.gather(*map(wait, persons))
-
-
-def is_calm(heard: Pcm) -> bool:
-    return level(heard) < CALM_DB
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=VERSIONS)

@@ -9,7 +9,7 @@ from typing import Any
 from support.stage import Stage
 from trebuchet.sim.phone import Phone
 from trebuchet.sim.phone_call import PhoneCall
-from trebuchet.testing.tones import tone_level
+from trebuchet.testing.tones import Pcm, level, tone_level
 
 PITCHES = (
     317.5, 442.5, 567.5, 695.0, 822.5, 947.5, 1072.5, 1202.5, 1327.5, 1457.5, 1582.5, 1712.5, 1842.5, 1970.0, 2097.5,
@@ -20,6 +20,12 @@ VOICE_DB = -36.0
 """So quiet that twenty together do not clip, and louder than the gate of a conference."""
 HEARD_DB, UNHEARD_DB = -43.0, -52.0
 LIMIT_S = 30.0
+LONG_SENTENCE = "Good morning, everybody, the meeting is about to begin. " * 12
+"""Takes more than half a minute to say, far longer than a test waits for its end."""
+SPEECH_DB, CALM_DB = -30.0, -33.0
+"""Speech and music are louder than the one; the quiet tone of another person alone is below the other."""
+CALM_LIMIT_S = 12.0
+"""Far longer than a stop takes, far shorter than the sentence."""
 
 
 @dataclass
@@ -74,6 +80,30 @@ async def until_hears(everybody: list[Person], expected: list[set[int]], seconds
                 pass
     except TimeoutError:
         raise AssertionError(f"heard {last}, not {expected}") from None
+
+
+async def until_spoken_to(*persons: Person) -> None:
+    async def wait(person: Person) -> None:
+        while level(await person.call.hear(0.5)) < SPEECH_DB:
+            pass
+
+    async with asyncio.timeout(CALM_LIMIT_S):
+        await asyncio.gather(*map(wait, persons))
+
+
+async def until_left_alone(*persons: Person) -> None:
+    """Neither speech nor music for most of a second: what was said and played is over."""
+
+    async def wait(person: Person) -> None:
+        while not is_calm(await person.call.hear(0.8)):
+            pass
+
+    async with asyncio.timeout(CALM_LIMIT_S):
+        await asyncio.gather(*map(wait, persons))
+
+
+def is_calm(heard: Pcm) -> bool:
+    return level(heard) < CALM_DB
 
 
 def everybody_but(count: int, *silent: int) -> list[set[int]]:
