@@ -27,7 +27,7 @@ from trebuchet.api.app import create_app
 from trebuchet.api.dependencies import ApiDependencies
 from trebuchet.api.serve import make_server
 from trebuchet.base.clock import SystemClock
-from trebuchet.base.ids import AccountId, CallId, Ids
+from trebuchet.base.ids import AccountId, CallId, Ids, TranscriptionId
 from trebuchet.base.rand import SystemRand
 from trebuchet.calls.commands import CreateCall, UpdateCall
 from trebuchet.events.feed import Feed
@@ -35,6 +35,7 @@ from trebuchet.model.account import Account
 from trebuchet.model.call import WebhookTarget
 from trebuchet.model.recording import Recording
 from trebuchet.model.transcription import Transcription
+from trebuchet.secret_key import KEY_BYTES, RequestSecrets
 from trebuchet.store.interface import Batch
 from trebuchet.store.memory import MemoryStore
 
@@ -59,7 +60,12 @@ class NoCalls:
 class NoTranscriptions:
     """Is never asked here."""
 
-    async def transcribe(self, recording: Recording, webhook: WebhookTarget | None = None) -> Transcription:
+    async def transcribe(
+        self,
+        recording: Recording,
+        webhook: WebhookTarget | None = None,
+        transcription_id: TranscriptionId | None = None,
+    ) -> Transcription:
         raise NotImplementedError
 
 
@@ -88,6 +94,7 @@ async def serve(listener: socket.socket, report: "multiprocessing.connection.Con
             media_directory=Path(tempfile.gettempdir()),
             deliver_again=ignore,
             webhook_secret=lambda account: "",
+            request_secret=RequestSecrets(bytes(KEY_BYTES)).of,
             is_ready=lambda: True,
             is_draining=lambda: False,
         )

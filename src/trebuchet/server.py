@@ -68,6 +68,7 @@ from trebuchet.prompts.cache import PcmCache
 from trebuchet.prompts.renderer import PromptRenderer
 from trebuchet.prompts.sources import PromptSources
 from trebuchet.scripting import Scripting
+from trebuchet.secret_key import RequestSecrets, read_key
 from trebuchet.signalling.adapter import SipPlane
 from trebuchet.signals import overload_signals
 from trebuchet.speech.stt import ListeningOptions, open_listening
@@ -201,7 +202,8 @@ class Server:
         self._stack.push_async_callback(client.close)
         outbox = Outbox(self.store, self._clock, retry_rules(self._settings), self._rand)
         self._stack.push_async_callback(outbox.close)
-        self._secrets = WebhookSecrets.open(self._settings.data, self._rand)
+        key = read_key(self._settings.data, self._rand)
+        self._secrets, self._request_secrets = WebhookSecrets(key), RequestSecrets(key)
         signer = self._signer = Signer(self._secrets_of, self._clock)
         self.retrier = Retrier(client, self.store, outbox, self._clock, signer.sign, self._owner_of)
         self.retrier.on_round = lambda event, attempts: self._instruments.note_attempts(attempts)
@@ -378,6 +380,7 @@ class Server:
             toll_free_price=monthly_price(self._settings.prices.toll_free_number),
             deliver_again=self.retrier.redeliver,
             webhook_secret=self._secrets.current,
+            request_secret=self._request_secrets.of,
             is_ready=self._is_ready,
             is_draining=lambda: self._is_draining,
             public_url=self._settings.public_url,

@@ -30,10 +30,11 @@ from trebuchet.model.call import Call, CallState, Direction, HttpMethod, Webhook
 from trebuchet.model.cause import Cause
 from trebuchet.model.delivery import Delivery, DeliveryState
 from trebuchet.model.event import Answered, Arrived, DigitPressed, Ended, Fact, LoggedEvent
+from trebuchet.secret_key import KEY_BYTES
 from trebuchet.store.interface import Store
 from trebuchet.store.memory import MemoryStore
 from trebuchet.store.sqlite import SqliteStore
-from trebuchet.webhook_secrets import KEY_BYTES, WebhookSecrets
+from trebuchet.webhook_secrets import WebhookSecrets
 
 ME = Account(id=AccountId("u-me"), token="t-me", secret_sha256="", created_at=datetime(2026, 1, 2, tzinfo=UTC))
 QUICK = RetryRules(first_s=0.05, longest_s=0.2, for_s=60)

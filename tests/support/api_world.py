@@ -12,7 +12,18 @@ from fastapi import FastAPI
 
 from trebuchet.api.app import create_app
 from trebuchet.api.dependencies import ApiDependencies
-from trebuchet.base.ids import AccountId, BridgeId, CallId, ConferenceId, EventId, GatherId, Ids, MemberId, RecordingId
+from trebuchet.base.ids import (
+    AccountId,
+    BridgeId,
+    CallId,
+    ConferenceId,
+    EventId,
+    GatherId,
+    Ids,
+    MemberId,
+    RecordingId,
+    TranscriptionId,
+)
 from trebuchet.base.rand import SeededRand
 from trebuchet.calls.commands import (
     CallNotFound,
@@ -35,9 +46,10 @@ from trebuchet.model.event import LoggedEvent
 from trebuchet.model.recording import Recording, RecordingState
 from trebuchet.model.transcription import Transcription
 from trebuchet.model.user_error import UserError
+from trebuchet.secret_key import KEY_BYTES, RequestSecrets
 from trebuchet.store.interface import Batch, LibraryChanges
 from trebuchet.store.memory import MemoryStore
-from trebuchet.webhook_secrets import KEY_BYTES, WebhookSecrets
+from trebuchet.webhook_secrets import WebhookSecrets
 
 AudioCommand = PlayAudio | StopAudio | SendDigits | StartGather | StopGather
 
@@ -122,10 +134,15 @@ class FakeTranscriptions:
     clock: FixedClock
     refusal: Exception | None = None
 
-    async def transcribe(self, recording: Recording, webhook: WebhookTarget | None = None) -> Transcription:
+    async def transcribe(
+        self,
+        recording: Recording,
+        webhook: WebhookTarget | None = None,
+        transcription_id: TranscriptionId | None = None,
+    ) -> Transcription:
         if self.refusal is not None:
             raise self.refusal
-        made = self.rules.begin(recording, self.clock.utc(), webhook)
+        made = self.rules.begin(recording, self.clock.utc(), webhook, transcription_id)
         await self.store.write(Batch(library=LibraryChanges(transcriptions=(made,))))
         return made
 
@@ -306,6 +323,7 @@ async def make_world(media: Path, **overrides: Any) -> ApiWorld:
         "media_directory": media,
         "deliver_again": deliver_again,
         "webhook_secret": WebhookSecrets(b"k" * KEY_BYTES).current,
+        "request_secret": RequestSecrets(b"k" * KEY_BYTES).of,
         "is_ready": lambda: flags["ready"],
         "is_draining": lambda: flags["draining"],
     }

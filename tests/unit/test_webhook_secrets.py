@@ -11,7 +11,8 @@ from trebuchet.base.ids import AccountId
 from trebuchet.base.rand import SeededRand, SystemRand
 from trebuchet.base.values import replace
 from trebuchet.model.account import WEBHOOK_SECRET_GRACE, Account
-from trebuchet.webhook_secrets import KEY_BYTES, KEY_FILE, KeyUnusable, WebhookSecrets
+from trebuchet.secret_key import KEY_BYTES, KEY_FILE, KeyUnusable
+from trebuchet.webhook_secrets import WebhookSecrets
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 ACCOUNT = Account(id=AccountId("u-1"), token="t-1", secret_sha256="", created_at=AT)

@@ -84,7 +84,7 @@ def create_app(deps: ApiDependencies, *, max_requests: int = MAX_REQUESTS) -> Fa
         redoc_url=None,
     )
     app.router.route_class = BareRoute
-    keyed = KeyedRequests(deps.store, deps.ids, deps.clock)
+    keyed = KeyedRequests(deps.store, deps.ids, deps.clock, deps.request_secret)
     dispatch = Dispatch(partial(FastAPI.__call__, app))
     for operation in OPERATIONS:
         serve = endpoint(deps, operation, keyed)

@@ -53,12 +53,12 @@ async def read_body(request: Request) -> bytes:
     """The body as it came. Raises `ApiError` (408, 413)."""
     length = header(request.scope, b"content-length")
     if length is not None and length.isdecimal() and int(length) > MAX_BODY_BYTES:
-        raise _closing(errors.BODY_TOO_LARGE(MAX_BODY_BYTES))
+        raise closing(errors.BODY_TOO_LARGE(MAX_BODY_BYTES))
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await _collect(request)
     except TimeoutError as error:
-        raise _closing(errors.REQUEST_TIMEOUT()) from error
+        raise closing(errors.REQUEST_TIMEOUT()) from error
 
 
 async def _collect(request: Request) -> bytes:
@@ -71,11 +71,11 @@ async def _collect(request: Request) -> bytes:
         message = await request.receive()
         pieces += message.get("body", b"")
         if len(pieces) > MAX_BODY_BYTES:
-            raise _closing(errors.BODY_TOO_LARGE(MAX_BODY_BYTES))
+            raise closing(errors.BODY_TOO_LARGE(MAX_BODY_BYTES))
     return bytes(pieces)
 
 
-def _closing(error: errors.ApiError) -> errors.ApiError:
+def closing(error: errors.ApiError) -> errors.ApiError:
     """The rest of the body is not read: the connection ends instead."""
-    error.headers = (("connection", "close"),)
+    error.headers = (*error.headers, ("connection", "close"))
     return error

@@ -1,6 +1,6 @@
 """One authenticated request: what handlers are given."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -11,12 +11,13 @@ from starlette.responses import Response
 from trebuchet.api.body import read_json_object
 from trebuchet.api.dependencies import ApiDependencies
 from trebuchet.api.fields import Model, read_object
+from trebuchet.api.idempotency import KeyedRun
 from trebuchet.api.location import base_url
 from trebuchet.api.paging import link_header
 from trebuchet.api.responses import empty, json_response
 from trebuchet.base.ids import CallId
 from trebuchet.model.account import Account
-from trebuchet.store.interface import Page
+from trebuchet.store.interface import Batch, Page
 
 Row = TypeVar("Row")
 
@@ -27,13 +28,26 @@ class Context:
     account: Account
     """Whose request it is; the path's user is the same."""
     request: Request
-    has_reserved_ids: bool = False
-    """The request has an idempotency key: the first id of each kind is the one that was stored with the key."""
+    keyed: KeyedRun | None = None
+    """For a request with an idempotency key: `deps.ids` gives the ids that were reserved with the key."""
 
     @property
     def reserved_call_id(self) -> CallId | None:
         """The id for the call that the request makes; `None`: any."""
-        return self.deps.ids.call() if self.has_reserved_ids else None
+        return self.deps.ids.call() if self.keyed is not None else None
+
+    async def commit(
+        self, changes: Batch, answer: Response, *, write: Callable[[Batch], Awaitable[None]] | None = None
+    ) -> Response:
+        """Writes the changes and, for a request with an idempotency key, the answer in the same unit of work. Raises
+        what the store raises. `write`: how, if not just so."""
+        write = write or self.deps.store.write
+        if self.keyed is None:
+            await write(changes)
+            return answer
+        await write(self.keyed.note(answer, changes))
+        self.keyed.is_stored = True
+        return answer
 
     @property
     def user_url(self) -> str:

@@ -47,6 +47,8 @@ class ApiDependencies:
     """Delivers an event once more, at once. Raises `LogUnavailable`."""
     webhook_secret: Callable[[Account], str]
     """What the account's webhooks are signed with."""
+    request_secret: Callable[[str], str]
+    """The random part of a secret, from the random part that is reserved for a request with an idempotency key."""
     public_url: str | None = None
     """Scheme, host and port of every URL we hand out, without a final slash; `None`: as the client addressed us."""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()

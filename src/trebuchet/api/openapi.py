@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trebuchet.api.errors import Kind
+from trebuchet.api.idempotency import CHANGING_METHODS
 from trebuchet.api.operation import Creates, Operation
 from trebuchet.api.reference.examples import EXAMPLES
 from trebuchet.api.reference.glossary import entry
@@ -150,7 +151,7 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _header_parameters(operation: Operation) -> list[dict[str, Any]]:
-    if operation.method in ("GET", "HEAD") or not operation.takes_key:
+    if operation.method not in CHANGING_METHODS:
         return list(_PARAMETERS_BY_CONTENT.get(operation.produces or "", ()))
     return [_KEY_PARAMETER]
 

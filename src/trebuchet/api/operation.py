@@ -7,6 +7,7 @@ existence comes before the body, handlers read bodies themselves instead of havi
 
 import math
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar
@@ -21,10 +22,10 @@ from trebuchet.api.context import Context
 from trebuchet.api.dependencies import ApiDependencies
 from trebuchet.api.fields import Body
 from trebuchet.api.headers import header
-from trebuchet.api.idempotency import CHANGING_METHODS, HEADER, KeyedRequests
+from trebuchet.api.idempotency import CHANGING_METHODS, HEADER, KeyedRequests, KeyedRun, TakenBody
 from trebuchet.api.rate_limits import RateLimit
 from trebuchet.api.refusal import refuse
-from trebuchet.base.ids import Ids, ReservedIds
+from trebuchet.base.ids import Ids
 from trebuchet.model.account import Account
 from trebuchet.store.interface import Store
 
@@ -61,12 +62,11 @@ class Operation:
     creates: Creates = Creates.NEVER
     root: str = USER_PATH
     """What is before `path`: the account, or for what belongs to nobody the version alone."""
-    takes_key: bool = True
-    """Whether an idempotency key counts. Not where a repetition changes nothing by itself and the body is too large to
-    be looked at beforehand, nor where the answer, which would be stored, holds a secret."""
+    take_body: Callable[[Context], AbstractAsyncContextManager[TakenBody]] | None = None
+    """For a keyed request whose body is too large for the memory: takes it before anything is known of the key."""
     find_made: Callable[[Context], Awaitable[Response | None]] | None = None
     """For a keyed request whose first run was cut off: the success it would have answered with, if what it makes under
-    its reserved id is there."""
+    its reserved id is there. Not needed where the answer is committed together with what is made."""
     produces: str | None = None
     """Content type of a success that carries something else than JSON."""
     consumes: str | None = None
@@ -106,18 +106,18 @@ class _KeyedRuns:
     operation: Operation
     account: Account
 
-    async def find_made(self, ids: ReservedIds, request: Request) -> Response | None:
+    async def find_made(self, run: KeyedRun, request: Request) -> Response | None:
         find = self.operation.find_made
-        return None if find is None else await find(self._context(ids, request))
+        return None if find is None else await find(self._context(run, request))
 
-    async def run(self, ids: ReservedIds, request: Request) -> Response:
+    async def run(self, run: KeyedRun, request: Request) -> Response:
         try:
-            return await self.operation.handler(self._context(ids, request))
+            return await self.operation.handler(self._context(run, request))
         except Exception as error:
             return await refuse(self.deps, request.scope, self.account, error)
 
-    def _context(self, ids: ReservedIds, request: Request) -> Context:
-        return Context(replace(self.deps, ids=ids), self.account, request, has_reserved_ids=True)
+    def _context(self, run: KeyedRun, request: Request) -> Context:
+        return Context(replace(self.deps, ids=run.ids), self.account, request, run)
 
 
 def endpoint(
@@ -125,7 +125,7 @@ def endpoint(
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     """The operation in its frame."""
     handler = operation.handler
-    takes_key = operation.takes_key and operation.method in CHANGING_METHODS
+    takes_key = operation.method in CHANGING_METHODS
     bucket = deps.rate_limits.bucket_of(operation.method, operation.path)
 
     async def serve(request: Request) -> Response:
@@ -140,9 +140,13 @@ def endpoint(
             if bucket is not None:
                 _check_rate(deps, account, *bucket)
             key = header(scope, HEADER) if takes_key else None
-            if key is not None:
-                return await keyed.serve(account.id, key, request, _KeyedRuns(deps, operation, account))
-            return await handler(Context(deps, account, request))
+            context = Context(deps, account, request)
+            if key is None:
+                return await handler(context)
+            runs = _KeyedRuns(deps, operation, account)
+            if operation.take_body is None:
+                return await keyed.serve(account.id, key, request, runs)
+            return await keyed.serve_taken(account.id, key, request, operation.take_body(context), runs)
         except Exception as error:
             return await refuse(deps, scope, account, error)
 

@@ -15,6 +15,9 @@ from trebuchet.model.user_error import UserError
 _UNLISTED = (errors.TOO_MANY_REQUESTS, errors.KEY_IN_USE)
 """Not stored: a flood of requests must not become one of writes."""
 
+HIDDEN = "***"
+"""Stands for a secret."""
+
 _log = structlog.get_logger("trebuchet.api")
 
 
@@ -25,7 +28,7 @@ async def refuse(deps: ApiDependencies, scope: Scope, account: Account | None, e
     """
     refusal = errors.to_api_error(error)
     if refusal is None:
-        _log.error("request failed", method=scope["method"], pii_path=scope["path"], exc_info=error)
+        _log.error("request failed", method=scope["method"], pii_path=_shown_path(scope), exc_info=error)
         refusal = errors.INTERNAL()
     details = _details(deps, scope, refusal)
     if account is not None and refusal.kind not in _UNLISTED:
@@ -49,13 +52,20 @@ def error_response(refusal: ApiError, details: errors.Details) -> Response:
 
 
 def _details(deps: ApiDependencies, scope: Scope, refusal: ApiError) -> errors.Details:
-    path: str = scope["path"].lstrip("/")
+    path = _shown_path(scope).lstrip("/")
     return (
         *refusal.details,
         ("requestMethod", scope["method"]),
         ("remoteAddress", remote_address(deps, scope)),
         ("requestPath", clip(path.removeprefix("v1/"))),
     )
+
+
+def _shown_path(scope: Scope) -> str:
+    """Without the password that is in the path when an endpoint's token is deleted: this is stored."""
+    path: str = scope["path"]
+    token: str = scope.get("path_params", {}).get("token", "")
+    return path.removesuffix(token) + HIDDEN if token else path
 
 
 def _user_error(deps: ApiDependencies, account: Account, refusal: ApiError, details: errors.Details) -> UserError:

@@ -34,6 +34,11 @@ _LETTERS = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
 """The letter for each random byte: its lower five bits count."""
 
 
+def as_letters(random: bytes) -> str:
+    """The random part of an id, from the first `LENGTH` bytes."""
+    return random[:LENGTH].translate(_LETTERS).decode("ascii")
+
+
 class Ids:
     """Makes new identifiers from one source of randomness."""
 
@@ -42,10 +47,13 @@ class Ids:
 
     def random_part(self) -> str:
         """What follows the prefix."""
-        return self._rand.token(LENGTH).translate(_LETTERS).decode("ascii")
+        return as_letters(self._rand.token(LENGTH))
 
     def _new(self, prefix: str) -> str:
-        return f"{prefix}-{self._rand.token(LENGTH).translate(_LETTERS).decode('ascii')}"
+        return f"{prefix}-{self.random_part()}"
+
+    def _new_secret(self, prefix: str) -> str:
+        return self._new(prefix)
 
     def account(self) -> AccountId:
         return AccountId(self._new("u"))
@@ -97,7 +105,7 @@ class Ids:
 
     def endpoint_token(self) -> str:
         """A password for a while: 115 bits, so that hashes of it cannot be reversed by search."""
-        return self._new("et")
+        return self._new_secret("et")
 
     def token(self) -> str:
         """An API token: public, names the credentials."""
@@ -105,16 +113,17 @@ class Ids:
 
     def secret(self) -> str:
         """An API secret: 115 bits, so that a plain hash of it cannot be reversed by search."""
-        return self._new("s")
+        return self._new_secret("s")
 
 
 class ReservedIds(Ids):
     """Ids for one piece of work that may be done again: they follow from what was reserved for it, so the same ones
-    come again in the same order."""
+    come again in the same order. `secret_part`: what its one secret is made of; whoever reads what was reserved must
+    not be able to tell it."""
 
-    def __init__(self, others: Ids, random_part: str) -> None:
+    def __init__(self, others: Ids, random_part: str, secret_part: str) -> None:
         super().__init__(others._rand)
-        self._reserved = random_part
+        self._reserved, self._secret_part = random_part, secret_part
         self._given: dict[str, int] = {}
 
     def _new(self, prefix: str) -> str:
@@ -123,5 +132,8 @@ class ReservedIds(Ids):
         self._given[prefix] = place + 1
         if place == 0:
             return f"{prefix}-{self._reserved}"
-        made = hashlib.sha256(f"{self._reserved}/{place}".encode()).digest()[:LENGTH]
-        return f"{prefix}-{made.translate(_LETTERS).decode('ascii')}"
+        made = hashlib.sha256(f"{self._reserved}/{place}".encode()).digest()
+        return f"{prefix}-{as_letters(made)}"
+
+    def _new_secret(self, prefix: str) -> str:
+        return f"{prefix}-{self._secret_part}"

@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import Protocol
 
 from trebuchet.base.errors import LocalError, RemoteError
-from trebuchet.base.ids import AccountId, CallId, GatherId, RecordingId
+from trebuchet.base.ids import AccountId, CallId, GatherId, RecordingId, TranscriptionId
 from trebuchet.base.values import frozen_keywords
 from trebuchet.calls.interfaces import LogUnavailable as LogUnavailable
 from trebuchet.calls.interfaces import PromptError as PromptError
@@ -453,7 +453,13 @@ class CallCommands(Protocol):
 
 
 class TranscriptionCommands(Protocol):
-    async def transcribe(self, recording: Recording, webhook: WebhookTarget | None = None) -> Transcription:
+    async def transcribe(
+        self,
+        recording: Recording,
+        webhook: WebhookTarget | None = None,
+        transcription_id: TranscriptionId | None = None,
+    ) -> Transcription:
         """Stored when it returns, made some time later. `webhook`: where its event goes instead of the call's own
-        target. Raises `RecordingNotComplete`, `RecordingNotTranscribable`, `Overloaded`, `LogUnavailable`."""
+        target. `transcription_id`: the id it is to have. Raises `RecordingNotComplete`, `RecordingNotTranscribable`,
+        `Overloaded`, `LogUnavailable`."""
         ...

@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from trebuchet.base.clock import Clock
-from trebuchet.base.ids import AccountId
+from trebuchet.base.ids import AccountId, TranscriptionId
 from trebuchet.calls import transcribing
 from trebuchet.calls.commands import Overloaded
 from trebuchet.calls.interfaces import (
@@ -73,9 +73,14 @@ class Transcriber:
         """A transcription that is to be made may have been stored."""
         self._news.set()
 
-    async def transcribe(self, recording: Recording, webhook: WebhookTarget | None = None) -> Transcription:
+    async def transcribe(
+        self,
+        recording: Recording,
+        webhook: WebhookTarget | None = None,
+        transcription_id: TranscriptionId | None = None,
+    ) -> Transcription:
         """See `TranscriptionCommands.transcribe`."""
-        transcription = self._rules.begin(recording, self._now(), webhook)
+        transcription = self._rules.begin(recording, self._now(), webhook, transcription_id)
         if len(await self._archive.unfinished_transcriptions(MAX_WAITING)) >= MAX_WAITING:
             raise Overloaded(RETRY_AFTER_S)
         await self._log.commit(UnitOfWork(transcriptions=(transcription,)))

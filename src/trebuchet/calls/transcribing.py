@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from trebuchet.base.ids import Ids
+from trebuchet.base.ids import Ids, TranscriptionId
 from trebuchet.base.values import replace
 from trebuchet.calls.commands import RecordingNotComplete, RecordingNotTranscribable
 from trebuchet.model.call import Call, WebhookTarget
@@ -17,15 +17,21 @@ class TranscriptionRules:
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
 
-    def begin(self, recording: Recording, at: datetime, webhook: WebhookTarget | None = None) -> Transcription:
+    def begin(
+        self,
+        recording: Recording,
+        at: datetime,
+        webhook: WebhookTarget | None = None,
+        transcription_id: TranscriptionId | None = None,
+    ) -> Transcription:
         """A transcription that is to be made. `webhook`: where its event goes instead of the call's own target.
-        Raises `RecordingNotComplete`, `RecordingNotTranscribable`."""
+        `transcription_id`: its id, otherwise a new one. Raises `RecordingNotComplete`, `RecordingNotTranscribable`."""
         if recording.state is not RecordingState.COMPLETE:
             raise RecordingNotComplete(recording.id)
         if not is_transcribable(recording):
             raise RecordingNotTranscribable(recording.id, recording.media_name)
         return Transcription(
-            id=self._ids.transcription(),
+            id=transcription_id or self._ids.transcription(),
             account_id=recording.account_id,
             call_id=recording.call_id,
             recording_id=recording.id,

@@ -75,7 +75,8 @@ def webhook_secret(
         fail(f"{settings.database_path}: no database there; `trebuchet init` makes one")
     from trebuchet.base.ids import AccountId
     from trebuchet.base.rand import SystemRand
-    from trebuchet.webhook_secrets import KeyUnusable, WebhookSecrets
+    from trebuchet.secret_key import KeyUnusable
+    from trebuchet.webhook_secrets import WebhookSecrets
 
     async def work(store: Store) -> Account | None:
         return await store.account(AccountId(user))

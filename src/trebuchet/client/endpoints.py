@@ -41,9 +41,9 @@ class Domains(Resource[F]):
         return Request("POST", self._path("domains", domain_id), nothing, body, headers=once(idempotency_key))
 
     @operation
-    def delete(self, domain_id: str) -> Request[None]:
+    def delete(self, domain_id: str, *, idempotency_key: str | None = None) -> Request[None]:
         """Its endpoints disappear with it."""
-        return Request("DELETE", self._path("domains", domain_id), nothing)
+        return Request("DELETE", self._path("domains", domain_id), nothing, headers=once(idempotency_key))
 
 
 class Endpoints(Resource[F]):
@@ -105,16 +105,21 @@ class Endpoints(Resource[F]):
         return Request("POST", path, nothing, body, headers=once(idempotency_key))
 
     @operation
-    def delete(self, domain_id: str, endpoint_id: str) -> Request[None]:
-        return Request("DELETE", self._path("domains", domain_id, "endpoints", endpoint_id), nothing)
+    def delete(self, domain_id: str, endpoint_id: str, *, idempotency_key: str | None = None) -> Request[None]:
+        path = self._path("domains", domain_id, "endpoints", endpoint_id)
+        return Request("DELETE", path, nothing, headers=once(idempotency_key))
 
     @operation
-    def create_token(self, domain_id: str, endpoint_id: str, *, expires: int | None = None) -> Request[Token]:
+    def create_token(
+        self, domain_id: str, endpoint_id: str, *, expires: int | None = None, idempotency_key: str | None = None
+    ) -> Request[Token]:
         """A password for a while. `expires`: seconds."""
         path = self._path("domains", domain_id, "endpoints", endpoint_id, "tokens")
-        return Request("POST", path, one(Token), to_wire(expires=expires))
+        return Request("POST", path, one(Token), to_wire(expires=expires), headers=once(idempotency_key))
 
     @operation
-    def delete_token(self, domain_id: str, endpoint_id: str, token: str) -> Request[None]:
+    def delete_token(
+        self, domain_id: str, endpoint_id: str, token: str, *, idempotency_key: str | None = None
+    ) -> Request[None]:
         path = self._path("domains", domain_id, "endpoints", endpoint_id, "tokens", token)
-        return Request("DELETE", path, nothing)
+        return Request("DELETE", path, nothing, headers=once(idempotency_key))

@@ -31,9 +31,9 @@ class Recordings(Resource[F]):
         return Request("GET", self._path("recordings", recording_id), one(Recording))
 
     @operation
-    def delete(self, recording_id: str) -> Request[None]:
+    def delete(self, recording_id: str, *, idempotency_key: str | None = None) -> Request[None]:
         """Remove the audio; the recording stays listed."""
-        return Request("DELETE", self._path("recordings", recording_id), nothing)
+        return Request("DELETE", self._path("recordings", recording_id), nothing, headers=once(idempotency_key))
 
     @operation
     def transcribe(self, recording_id: str, *, idempotency_key: str | None = None) -> Request[str]:
@@ -62,9 +62,16 @@ class Media(Resource[F]):
         return Request("GET", self._path("media"), many(MediaFile), query=to_wire(page=page, size=size))
 
     @operation
-    def upload(self, name: str, content: bytes, *, content_type: str = "application/octet-stream") -> Request[None]:
+    def upload(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        content_type: str = "application/octet-stream",
+        idempotency_key: str | None = None,
+    ) -> Request[None]:
         """Store a file under a name, in the place of one that is there."""
-        headers = {"content-type": content_type}
+        headers = {"content-type": content_type} | once(idempotency_key)
         return Request("PUT", self._path("media", name), nothing, content=content, headers=headers)
 
     @operation
@@ -78,5 +85,5 @@ class Media(Resource[F]):
         return Request("HEAD", self._path("media", name), lambda answer: int(answer.headers["content-length"]))
 
     @operation
-    def delete(self, name: str) -> Request[None]:
-        return Request("DELETE", self._path("media", name), nothing)
+    def delete(self, name: str, *, idempotency_key: str | None = None) -> Request[None]:
+        return Request("DELETE", self._path("media", name), nothing, headers=once(idempotency_key))

@@ -84,8 +84,8 @@ class Applications(Resource[F]):
         return Request("POST", path, nothing, body, headers=once(idempotency_key))
 
     @operation
-    def delete(self, application_id: str) -> Request[None]:
-        return Request("DELETE", self._path("applications", application_id), nothing)
+    def delete(self, application_id: str, *, idempotency_key: str | None = None) -> Request[None]:
+        return Request("DELETE", self._path("applications", application_id), nothing, headers=once(idempotency_key))
 
 
 class PhoneNumbers(Resource[F]):
@@ -148,9 +148,9 @@ class PhoneNumbers(Resource[F]):
         return Request("POST", self._path("phoneNumbers", number), nothing, body, headers=once(idempotency_key))
 
     @operation
-    def delete(self, number: str) -> Request[None]:
+    def delete(self, number: str, *, idempotency_key: str | None = None) -> Request[None]:
         """Release the number."""
-        return Request("DELETE", self._path("phoneNumbers", number), nothing)
+        return Request("DELETE", self._path("phoneNumbers", number), nothing, headers=once(idempotency_key))
 
 
 class AvailableNumbers(Resource[F]):

@@ -104,6 +104,9 @@ class Batch:
     phones: PhoneChanges = NO_PHONE_CHANGES
 
 
+NOTHING = Batch()
+
+
 @frozen
 class Outdated:
     """What has been kept long enough: keyed requests begun and deliveries settled before these times. One batch
@@ -257,8 +260,9 @@ class Store(Directory, LibraryStore, PhoneStore, Protocol):
         """Newest first."""
         ...
 
-    async def delete_application(self, application_id: ApplicationId) -> None:
-        """Its numbers and endpoints lose the binding in the same unit of work."""
+    async def delete_application(self, application_id: ApplicationId, beside: Batch = NOTHING) -> None:
+        """Its numbers and endpoints lose the binding in the same unit of work, in which `beside`, which holds none of
+        these, is written as well."""
         ...
 
     async def number(self, number_id: NumberId) -> PhoneNumber | None: ...

@@ -31,6 +31,7 @@ from trebuchet.store.errors import RowConflict
 from trebuchet.store.interface import (
     MAX_PURGED,
     MAX_USER_ERRORS,
+    NOTHING,
     Batch,
     CallFilter,
     Outdated,
@@ -216,10 +217,10 @@ class MemoryStore(MemoryLibrary, PhoneReads, RegistryReads):
         self._check_failure()
         return [m for m in self._members.values() if m.conference_id == conference_id]
 
-    async def delete_application(self, application_id: ApplicationId) -> None:
+    async def delete_application(self, application_id: ApplicationId, beside: Batch = NOTHING) -> None:
         freed = (replace(n, application_id=None) for n in self._registry.numbers_of_application(application_id))
         unbound = (replace(e, application_id=None) for e in self.phones.endpoints_of_application(application_id))
-        await self.write(Batch(numbers=tuple(freed), phones=PhoneChanges(endpoints=tuple(unbound))))
+        await self.write(replace(beside, numbers=tuple(freed), phones=PhoneChanges(endpoints=tuple(unbound))))
         self._registry.remove_application(application_id)
 
     async def user_error(self, error_id: UserErrorId) -> UserError | None:

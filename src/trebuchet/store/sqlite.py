@@ -57,7 +57,7 @@ from trebuchet.store.codec import (
     decode_recording,
     decode_user_error,
 )
-from trebuchet.store.interface import Batch, CallFilter, Outdated, Page
+from trebuchet.store.interface import NOTHING, Batch, CallFilter, Outdated, Page
 from trebuchet.store.library_sqlite import LibraryReads
 from trebuchet.store.migrate import upgrade_sqlite
 from trebuchet.store.phone_interface import PhoneChanges
@@ -155,10 +155,10 @@ class SqliteStore(PhoneReads, RegistryReads, LibraryReads):
     async def write(self, batch: Batch, then: Callable[[], None] | None = None) -> None:
         await self._submit(batch, make_rows(batch), then=then)
 
-    async def delete_application(self, application_id: ApplicationId) -> None:
+    async def delete_application(self, application_id: ApplicationId, beside: Batch = NOTHING) -> None:
         freed = [replace(n, application_id=None) for n in self._registry.numbers_of_application(application_id)]
         unbound = [replace(e, application_id=None) for e in self.phones.endpoints_of_application(application_id)]
-        batch = Batch(numbers=tuple(freed), phones=PhoneChanges(endpoints=tuple(unbound)))
+        batch = replace(beside, numbers=tuple(freed), phones=PhoneChanges(endpoints=tuple(unbound)))
         rows = make_rows(batch)
         rows.removed_applications = (application_id,)
         await self._submit(batch, rows, removed=application_id)

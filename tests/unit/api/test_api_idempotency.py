@@ -270,11 +270,12 @@ async def test_numbers_ordered_before_the_crash(world: ApiWorld) -> None:
 
 async def test_reserved_ids_come_again_in_the_same_order() -> None:
     others = Ids(SeededRand(1))
-    first, again = ReservedIds(others, "a" * LENGTH), ReservedIds(others, "a" * LENGTH)
+    first, again = (ReservedIds(others, "a" * LENGTH, "s" * LENGTH) for _ in range(2))
     made = [first.number(), first.number(), first.number(), first.call()]
     assert made == [again.number(), again.number(), again.number(), again.call()]
     assert len({text.partition("-")[2] for text in made[:3]}) == 3
     assert made[0] == "n-" + "a" * LENGTH
+    assert first.endpoint_token() == again.endpoint_token() == "et-" + "s" * LENGTH
     assert all(len(text.partition("-")[2]) == LENGTH and set(text.partition("-")[2]) <= set(ALPHABET) for text in made)
 
 

@@ -10,8 +10,9 @@ from trebuchet.base.values import replace
 from trebuchet.model.account import WEBHOOK_SECRET_GRACE
 from trebuchet.model.call import WebhookTarget
 from trebuchet.model.delivery import Delivery, DeliveryAttempt, DeliveryState
+from trebuchet.secret_key import KEY_BYTES
 from trebuchet.store.interface import Batch
-from trebuchet.webhook_secrets import KEY_BYTES, WebhookSecrets
+from trebuchet.webhook_secrets import WebhookSecrets
 
 PATH = f"/calls/{CALL_ID}/deliveries"
 REFUSED = DeliveryAttempt(at=START, url="http://app.example/", verdict="refused", status=500, duration_ms=12)

@@ -516,6 +516,15 @@ def test_a_place_to_go_on_from_is_sent() -> None:
         lambda c: c.bridges.create(idempotency_key="k"),
         lambda c: c.conferences.add_member("conf-1", "c-1", idempotency_key="k"),
         lambda c: c.available_numbers.order(idempotency_key="k"),
+        lambda c: c.applications.delete("a-1", idempotency_key="k"),
+        lambda c: c.phone_numbers.delete("n-1", idempotency_key="k"),
+        lambda c: c.domains.delete("rd-1", idempotency_key="k"),
+        lambda c: c.endpoints.delete("rd-1", "re-1", idempotency_key="k"),
+        lambda c: c.endpoints.create_token("rd-1", "re-1", idempotency_key="k"),
+        lambda c: c.endpoints.delete_token("rd-1", "re-1", "et-1", idempotency_key="k"),
+        lambda c: c.recordings.delete("rec-1", idempotency_key="k"),
+        lambda c: c.media.upload("x", b"x", idempotency_key="k"),
+        lambda c: c.media.delete("x", idempotency_key="k"),
     ],
 )
 def test_an_idempotency_key_is_a_header(use: Callable[[Client], Any]) -> None:

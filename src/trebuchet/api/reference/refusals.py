@@ -2,6 +2,7 @@
 
 from trebuchet.api import errors
 from trebuchet.api.errors import Kind
+from trebuchet.api.idempotency import CHANGING_METHODS
 from trebuchet.api.operation import Creates, Operation
 
 KINDS: tuple[Kind, ...] = tuple(value for value in vars(errors).values() if isinstance(value, Kind))
@@ -179,7 +180,7 @@ def refusals(operation: Operation, path: str, variables: list[str]) -> dict[int,
     codes += [missing[name] for name in variables if name in missing]
     if operation.is_empty:
         codes.append(errors.RESOURCE_NOT_FOUND.code)
-    if operation.method not in ("GET", "HEAD") and operation.takes_key:
+    if operation.method in CHANGING_METHODS:
         codes += _WITH_KEY
     if operation.body is not None or operation.query is not None:
         codes += _WITH_BODY if operation.body is not None else _WITH_BODY[:1]

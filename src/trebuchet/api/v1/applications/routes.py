@@ -1,11 +1,13 @@
 """What can be done with applications over the API."""
 
+from functools import partial
+
 from starlette.responses import Response
 
 from trebuchet.api import errors
 from trebuchet.api.context import Context
 from trebuchet.api.errors import ApiError
-from trebuchet.api.operation import Creates, Operation, made_at
+from trebuchet.api.operation import Creates, Operation
 from trebuchet.api.paging import PageQuery
 from trebuchet.api.responses import empty, json_response
 from trebuchet.api.v1.applications.wire import (
@@ -36,8 +38,8 @@ async def create_application(context: Context) -> Response:
         account_id=context.account.id,
         created_at=deps.clock.utc(),
     )
-    await deps.store.write(Batch(applications=(application,)))
-    return context.created(f"/applications/{application.id}")
+    created = context.created(f"/applications/{application.id}")
+    return await context.commit(Batch(applications=(application,)), created)
 
 
 async def read_application(context: Context) -> Response:
@@ -51,16 +53,15 @@ async def update_application(context: Context) -> Response:
     body = await context.body(ApplicationBody)
     async with context.deps.changes:
         changed = changed_application(body, await own_application(context))
-        await context.deps.store.write(Batch(applications=(changed,)))
-    return empty()
+        return await context.commit(Batch(applications=(changed,)), empty())
 
 
 async def delete_application(context: Context) -> Response:
     """Delete an application; its numbers lose the binding."""
     async with context.deps.changes:
         application = await own_application(context)
-        await context.deps.store.delete_application(application.id)
-    return empty()
+        remove = partial(context.deps.store.delete_application, application.id)
+        return await context.commit(Batch(), empty(), write=remove)
 
 
 async def own_application(context: Context) -> Application:
@@ -90,11 +91,6 @@ OPERATIONS = (
         handler=create_application,
         body=ApplicationBody,
         creates=Creates.ALWAYS,
-        find_made=made_at(
-            "/applications",
-            lambda ids: ids.application(),
-            lambda store, key: store.application(key),
-        ),
     ),
     Operation(method="GET", path="/applications/{applicationId}", handler=read_application, result=ApplicationResource),
     Operation(method="POST", path="/applications/{applicationId}", handler=update_application, body=ApplicationBody),

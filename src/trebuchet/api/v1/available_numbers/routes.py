@@ -71,18 +71,9 @@ async def _order(context: Context, search: TollFreeSearch) -> Response:
         charges = tuple(
             number_charge(context, number, stocked.kind) for number, stocked in zip(ordered, chosen, strict=True)
         )
-        await deps.store.write(Batch(numbers=ordered, library=LibraryChanges(charges=charges)))
-    user_url = context.user_url
-    return json_response([_ordered_to_wire(number, user_url) for number in ordered], 201)
-
-
-async def find_made_order(context: Context) -> Response | None:
-    """The answer to an order, cut off earlier: numbers are stored all together, under ids that come again."""
-    made: list[PhoneNumber] = []
-    while (number := await context.deps.store.number(context.deps.ids.number())) is not None:
-        made.append(number)
-    user_url = context.user_url
-    return json_response([_ordered_to_wire(number, user_url) for number in made], 201) if made else None
+        user_url = context.user_url
+        answer = json_response([_ordered_to_wire(number, user_url) for number in ordered], 201)
+        return await context.commit(Batch(numbers=ordered, library=LibraryChanges(charges=charges)), answer)
 
 
 async def _free_numbers(context: Context, search: TollFreeSearch) -> list[StockNumber]:
@@ -141,7 +132,6 @@ OPERATIONS = (
         method="POST",
         path="/availableNumbers/local",
         handler=order_local,
-        find_made=find_made_order,
         root=ROOT,
         query=LocalSearch,
         result=list[OrderedNumberResource],
@@ -159,7 +149,6 @@ OPERATIONS = (
         method="POST",
         path="/availableNumbers/tollFree",
         handler=order_toll_free,
-        find_made=find_made_order,
         root=ROOT,
         query=TollFreeOrder,
         result=list[OrderedNumberResource],

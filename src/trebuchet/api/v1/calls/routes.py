@@ -35,7 +35,7 @@ async def list_calls(context: Context) -> Response:
 async def create_call(context: Context) -> Response:
     """Place a call."""
     command = (await context.body(CreateCallBody)).to_command(context.account.id)
-    if context.has_reserved_ids:
+    if context.keyed is not None:
         command = replace(command, call_id=context.reserved_call_id)
     if context.deps.is_draining():
         raise errors.CALL_CREATION_FAILURE(command.from_, command.to, retry_after_s=DRAIN_RETRY_S)
@@ -103,7 +103,7 @@ async def _read_update(context: Context) -> UpdateCall:
     except ApiError:
         await own_call(context)
         raise
-    if command.transfer is None or not context.has_reserved_ids:
+    if command.transfer is None or context.keyed is None:
         return command
     return replace(command, transfer=replace(command.transfer, new_call_id=context.reserved_call_id))
 

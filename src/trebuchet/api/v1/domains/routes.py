@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from trebuchet.api import errors
 from trebuchet.api.context import Context
-from trebuchet.api.operation import Creates, Operation, made_at
+from trebuchet.api.operation import Creates, Operation
 from trebuchet.api.paging import PageQuery
 from trebuchet.api.responses import empty, json_response
 from trebuchet.api.v1.domains.wire import CreateDomainBody, DomainResource, UpdateDomainBody, domain_to_wire
@@ -43,8 +43,8 @@ async def create_domain(context: Context) -> Response:
             created_at=deps.clock.utc(),
             description=body.description,
         )
-        await deps.store.write(Batch(phones=PhoneChanges(domains=(domain,))))
-    return context.created(f"/domains/{domain.id}")
+        changes = PhoneChanges(domains=(domain,))
+        return await context.commit(Batch(phones=changes), context.created(f"/domains/{domain.id}"))
 
 
 async def read_domain(context: Context) -> Response:
@@ -60,7 +60,7 @@ async def update_domain(context: Context) -> Response:
         domain = await own_domain(context)
         if body.description is not None:
             changed = replace(domain, description=body.description or None)
-            await context.deps.store.write(Batch(phones=PhoneChanges(domains=(changed,))))
+            return await context.commit(Batch(phones=PhoneChanges(domains=(changed,))), empty())
     return empty()
 
 
@@ -68,8 +68,7 @@ async def delete_domain(context: Context) -> Response:
     """Delete a domain with its endpoints; their phones are registered no longer."""
     async with context.deps.changes:
         domain = await own_domain(context)
-        await context.deps.store.write(Batch(phones=PhoneChanges(removed_domains=(domain.id,))))
-    return empty()
+        return await context.commit(Batch(phones=PhoneChanges(removed_domains=(domain.id,))), empty())
 
 
 async def own_domain(context: Context) -> Domain:
@@ -89,7 +88,6 @@ OPERATIONS = (
         handler=create_domain,
         body=CreateDomainBody,
         creates=Creates.ALWAYS,
-        find_made=made_at("/domains", lambda ids: ids.domain(), lambda store, key: store.domain(key)),
     ),
     Operation(method="GET", path="/domains/{domainId}", handler=read_domain, result=DomainResource),
     Operation(method="POST", path="/domains/{domainId}", handler=update_domain, body=UpdateDomainBody),

@@ -59,14 +59,8 @@ async def create_endpoint(context: Context) -> Response:
             application_id=await usable_application(context, body.application_id or ""),
             is_enabled=body.enabled,
         )
-        await deps.store.write(Batch(phones=PhoneChanges(endpoints=(endpoint,))))
-    return context.created(_path(endpoint))
-
-
-async def find_made_endpoint(context: Context) -> Response | None:
-    """The answer to a request, cut off earlier, that made an endpoint."""
-    made = await context.deps.store.endpoint(context.deps.ids.endpoint())
-    return None if made is None else context.created(_path(made))
+        changes = PhoneChanges(endpoints=(endpoint,))
+        return await context.commit(Batch(phones=changes), context.created(_path(endpoint)))
 
 
 def _path(endpoint: Endpoint) -> str:
@@ -89,8 +83,7 @@ async def update_endpoint(context: Context) -> Response:
         if not changed.is_enabled or changed.secrets != endpoint.secrets:
             removed = tuple(binding.id for binding in await context.deps.store.bindings(endpoint.id))
         changes = PhoneChanges(endpoints=(changed,), removed_bindings=removed)
-        await context.deps.store.write(Batch(phones=changes))
-    return empty()
+        return await context.commit(Batch(phones=changes), empty())
 
 
 async def _changed(context: Context, body: UpdateEndpointBody, endpoint: Endpoint) -> Endpoint:
@@ -112,8 +105,7 @@ async def delete_endpoint(context: Context) -> Response:
     """Delete an endpoint; its phones are registered no longer."""
     async with context.deps.changes:
         endpoint = await own_endpoint(context)
-        await context.deps.store.write(Batch(phones=PhoneChanges(removed_endpoints=(endpoint.id,))))
-    return empty()
+        return await context.commit(Batch(phones=PhoneChanges(removed_endpoints=(endpoint.id,))), empty())
 
 
 async def create_token(context: Context) -> Response:
@@ -134,10 +126,12 @@ async def create_token(context: Context) -> Response:
             expires_at=now + timedelta(seconds=body.expires),
         )
         changed = replace(endpoint, tokens=(*alive, token))
-        await deps.store.write(Batch(phones=PhoneChanges(endpoints=(changed,))))
-    location = f"{context.user_url}{_path(endpoint)}/tokens/{text}"
-    shown = TokenResource(token=text, expires=body.expires)
-    return json_response(shown, 201, headers=[("location", location)])
+        answer = _made_token(f"{context.user_url}{_path(endpoint)}", TokenResource(token=text, expires=body.expires))
+        return await context.commit(Batch(phones=PhoneChanges(endpoints=(changed,))), answer)
+
+
+def _made_token(endpoint_url: str, token: TokenResource) -> Response:
+    return json_response(token, 201, headers=[("location", f"{endpoint_url}/tokens/{token['token']}")])
 
 
 async def delete_token(context: Context) -> Response:
@@ -149,8 +143,8 @@ async def delete_token(context: Context) -> Response:
         kept = tuple(token for token in endpoint.tokens if token.fingerprint != wanted)
         if len(kept) == len(endpoint.tokens):
             raise errors.TOKEN_NOT_FOUND(endpoint.id, details=(("endpointId", endpoint.id),))
-        await context.deps.store.write(Batch(phones=PhoneChanges(endpoints=(replace(endpoint, tokens=kept),))))
-    return empty()
+        changes = PhoneChanges(endpoints=(replace(endpoint, tokens=kept),))
+        return await context.commit(Batch(phones=changes), empty())
 
 
 async def own_endpoint(context: Context) -> Endpoint:
@@ -174,7 +168,6 @@ OPERATIONS = (
         handler=create_endpoint,
         body=CreateEndpointBody,
         creates=Creates.ALWAYS,
-        find_made=find_made_endpoint,
     ),
     Operation(method="GET", path=_ITEM, handler=read_endpoint, result=EndpointResource),
     Operation(method="POST", path=_ITEM, handler=update_endpoint, body=UpdateEndpointBody),
@@ -186,7 +179,6 @@ OPERATIONS = (
         body=CreateTokenBody,
         result=TokenResource,
         result_status=201,
-        takes_key=False,  # the answer holds the token, which is stored nowhere; one more of them does no harm
     ),
     Operation(method="DELETE", path=_ITEM + "/tokens/{token}", handler=delete_token),
 )

@@ -2,19 +2,22 @@
 
 import asyncio
 import os
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from trebuchet.api import errors
 from trebuchet.api.context import Context
 from trebuchet.api.errors import ApiError
 from trebuchet.api.headers import header
+from trebuchet.api.idempotency import TakenBody
 from trebuchet.api.operation import Operation
 from trebuchet.api.responses import RawHeaders, empty, json_response
 from trebuchet.api.v1.media.files import MediaResponse, Span, Unsatisfiable, open_media, read_range
 from trebuchet.api.v1.media.library import Medium, find_medium, list_media, media_folder
-from trebuchet.api.v1.media.uploads import declared_size, save_body
+from trebuchet.api.v1.media.uploads import Draft, declared_size, publish, saved_draft
 from trebuchet.api.v1.media.wire import (
     DEFAULT_CONTENT_TYPE,
     ListMediaQuery,
@@ -23,9 +26,13 @@ from trebuchet.api.v1.media.wire import (
     media_to_wire,
     stored_header,
 )
-from trebuchet.model.media_file import MediaFile
+from trebuchet.base.errors import TrebuchetError
+from trebuchet.model.media_file import FOLDER, MediaFile
 from trebuchet.model.recording import RecordingState
 from trebuchet.store.interface import Batch, LibraryChanges
+
+_TAKEN = "trebuchet.draft"
+"""In the scope of a request: its body, where that has been taken already."""
 
 
 async def list_all_media(context: Context) -> Response:
@@ -43,31 +50,56 @@ async def list_all_media(context: Context) -> Response:
 
 async def upload_media(context: Context) -> Response:
     """Upload a file, or replace the one of that name."""
-    name = check_media_name(context.path("mediaName"))
-    size_bytes = declared_size(context.request)
-    await _check_replaceable(context, name)
-    deps = context.deps
-    file = MediaFile(
-        id=deps.ids.media_file(),
-        account_id=context.account.id,
-        name=name,
-        size_bytes=size_bytes,
-        content_type=stored_header(context.request, b"content-type") or DEFAULT_CONTENT_TYPE,
-        cache_control=stored_header(context.request, b"cache-control"),
-        uploaded_at=deps.clock.utc(),
-    )
-    path = media_folder(context) / file.place
-    await save_body(context.request, name, path, size_bytes)
+    async with _draft_of(context) as draft:
+        await _check_replaceable(context, draft.name)
+        file = _uploaded(context, draft)
+        path = media_folder(context) / file.place
+        await publish(draft, path)
     try:
-        async with deps.changes:
-            old = await deps.store.media_file(context.account.id, name)
-            await deps.store.write(Batch(library=LibraryChanges(media_files=(file,))))
-    except BaseException:
-        path.unlink(missing_ok=True)
+        async with context.deps.changes:
+            old = await context.deps.store.media_file(context.account.id, file.name)
+            answer = await context.commit(Batch(library=LibraryChanges(media_files=(file,))), empty())
+    except TrebuchetError:  # whatever else ends this leaves open whether the file was stored; the next start knows
+        await _unlink(context, file.place)
         raise
     if old is not None:
         await _unlink(context, old.place)
-    return empty()
+    return answer
+
+
+def _uploaded(context: Context, draft: Draft) -> MediaFile:
+    return MediaFile(
+        id=context.deps.ids.media_file(),
+        account_id=context.account.id,
+        name=draft.name,
+        size_bytes=draft.size_bytes,
+        content_type=stored_header(context.request, b"content-type") or DEFAULT_CONTENT_TYPE,
+        cache_control=stored_header(context.request, b"cache-control"),
+        uploaded_at=context.deps.clock.utc(),
+    )
+
+
+@asynccontextmanager
+async def _draft_of(context: Context) -> AsyncIterator[Draft]:
+    """The body as a draft: the one that was taken before the key was looked up, or else it is taken now."""
+    taken: Draft | None = context.request.scope.get(_TAKEN)
+    if taken is not None:
+        yield taken
+        return
+    name = check_media_name(context.path("mediaName"))
+    size_bytes = declared_size(context.request)
+    path = media_folder(context) / FOLDER / f".{context.deps.ids.random_part()}.draft"
+    async with saved_draft(context.request, path, name, size_bytes) as draft:
+        yield draft
+
+
+@asynccontextmanager
+async def take_upload(context: Context) -> AsyncIterator[TakenBody]:
+    """The body of an upload with an idempotency key. Headers that are kept belong to what is uploaded."""
+    request = context.request
+    async with _draft_of(context) as draft:
+        kept = "\0".join(stored_header(request, name) or "" for name in (b"content-type", b"cache-control"))
+        yield TakenBody(draft.digest + kept.encode(), Request({**request.scope, _TAKEN: draft}))
 
 
 async def _check_replaceable(context: Context, name: str) -> None:
@@ -94,10 +126,10 @@ async def delete_media(context: Context) -> Response:
     async with context.deps.changes:
         file = await store.media_file(context.account.id, name)
         if file is not None:
-            await store.write(Batch(library=LibraryChanges(removed_media=(file,))))
+            answer = await context.commit(Batch(library=LibraryChanges(removed_media=(file,))), empty())
     if file is not None:
         await _unlink(context, file.place)
-        return empty()
+        return answer
     await _check_replaceable(context, name)
     medium = await find_medium(context, name)
     if medium is None:
@@ -156,7 +188,7 @@ ANY_TYPE = "*/*"
 
 OPERATIONS = (
     Operation(method="GET", path="/media", handler=list_all_media, query=ListMediaQuery, result=list[MediaResource]),
-    Operation(method="PUT", path=NAMED, handler=upload_media, takes_key=False, consumes=ANY_TYPE),
+    Operation(method="PUT", path=NAMED, handler=upload_media, take_body=take_upload, consumes=ANY_TYPE),
     Operation(method="GET", path=NAMED, handler=download_media, produces=ANY_TYPE),
     Operation(method="HEAD", path=NAMED, handler=download_media, produces=ANY_TYPE),
     Operation(method="DELETE", path=NAMED, handler=delete_media),

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 
 from trebuchet.api import errors
-from trebuchet.api.errors import ApiError
+from trebuchet.api.body import closing
 from trebuchet.api.headers import header
 
 MAX_MEDIA_BYTES = 65 * 1024 * 1024
@@ -35,40 +37,67 @@ def declared_size(request: Request) -> int:
     return size
 
 
-async def save_body(request: Request, name: str, target: Path, size_bytes: int) -> None:
-    """The body as the file `target`, which appears whole and is on disk when this returns, or does not appear.
-    Raises `ApiError`; `ClientDisconnect` when the client leaves before the end."""
-    draft = target.with_name(f".{target.name}.draft")
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A body that is on disk and has no name yet that anybody knows."""
+
+    path: Path
+    name: str
+    """What the client calls it."""
+    size_bytes: int
+    digest: bytes
+    """SHA-256."""
+
+
+@contextlib.asynccontextmanager
+async def saved_draft(request: Request, path: Path, name: str, size_bytes: int) -> AsyncIterator[Draft]:
+    """The body as the file `path`, whole and on disk; in the end it is gone, unless it was published. Raises
+    `ApiError`; `ClientDisconnect` when the client leaves before the end."""
     try:
-        descriptor = await asyncio.to_thread(_open, draft)
+        yield Draft(path, name, size_bytes, await _save(request, path, name, size_bytes))
+    finally:
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+async def _save(request: Request, path: Path, name: str, size_bytes: int) -> bytes:
+    try:
+        descriptor = await asyncio.to_thread(_open, path)
         try:
-            await _copy(request, descriptor, size_bytes)
+            digest = await _copy(request, descriptor, size_bytes)
             await asyncio.to_thread(os.fsync, descriptor)
         finally:
             os.close(descriptor)
-        await asyncio.to_thread(_publish, draft, target)
     except TimeoutError as error:
         raise closing(errors.REQUEST_TIMEOUT()) from error
     except OSError as error:
         raise closing(errors.MEDIA_UNAVAILABLE(name)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(draft.unlink, missing_ok=True)
+    return digest
 
 
-async def _copy(request: Request, descriptor: int, size_bytes: int) -> None:
-    waiting, left = bytearray(), size_bytes
+async def publish(draft: Draft, target: Path) -> None:
+    """The draft as the file `target`, which is on disk when this returns. Raises `ApiError`."""
+    try:
+        await asyncio.to_thread(_publish, draft.path, target)
+    except OSError as error:
+        raise errors.MEDIA_UNAVAILABLE(draft.name) from error
+
+
+async def _copy(request: Request, descriptor: int, size_bytes: int) -> bytes:
+    """Returns the digest of what was written."""
+    waiting, left, digest = bytearray(), size_bytes, sha256()
     async for chunk in _chunks(request):
         waiting += chunk
         left -= len(chunk)
         if left < 0:
             raise closing(errors.MEDIA_TOO_BIG(size_bytes - left, size_bytes))
         if len(waiting) >= WRITE_BYTES:
-            await asyncio.to_thread(_write, descriptor, bytes(waiting))
+            await asyncio.to_thread(_write, descriptor, bytes(waiting), digest.update)
             waiting.clear()
     if left:
         raise ClientDisconnect
-    await asyncio.to_thread(_write, descriptor, bytes(waiting))
+    await asyncio.to_thread(_write, descriptor, bytes(waiting), digest.update)
+    return digest.digest()
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
@@ -90,7 +119,8 @@ def _open(draft: Path) -> int:
     return os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
 
 
-def _write(descriptor: int, data: bytes) -> None:
+def _write(descriptor: int, data: bytes, note: Callable[[bytes], None]) -> None:
+    note(data)
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -104,9 +134,3 @@ def _publish(draft: Path, target: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def closing(error: ApiError) -> ApiError:
-    """The rest of the body is not read: the connection ends instead."""
-    error.headers = (*error.headers, ("connection", "close"))
-    return error

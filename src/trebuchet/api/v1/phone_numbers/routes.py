@@ -7,7 +7,7 @@ from starlette.responses import Response
 from trebuchet.api import errors
 from trebuchet.api.context import Context
 from trebuchet.api.errors import ApiError
-from trebuchet.api.operation import Creates, Operation, made_at
+from trebuchet.api.operation import Creates, Operation
 from trebuchet.api.responses import empty, json_response
 from trebuchet.api.v1.applications.routes import application_not_found
 from trebuchet.api.v1.phone_numbers.charges import number_charge
@@ -41,8 +41,8 @@ async def create_number(context: Context) -> Response:
         await _check_free(context, body.number)
         number = await _changed(context, body, await _new_number(context, body.number))
         charge = number_charge(context, number, stock_kind(number.number))
-        await deps.store.write(Batch(numbers=(number,), library=LibraryChanges(charges=(charge,))))
-    return context.created(f"/phoneNumbers/{number.id}")
+        changes = Batch(numbers=(number,), library=LibraryChanges(charges=(charge,)))
+        return await context.commit(changes, context.created(f"/phoneNumbers/{number.id}"))
 
 
 async def _new_number(context: Context, e164: str) -> PhoneNumber:
@@ -75,8 +75,7 @@ async def update_number(context: Context) -> Response:
     body = await context.body(UpdateNumberBody)
     async with context.deps.changes:
         changed = await _changed(context, body, await _own_enabled_number(context))
-        await context.deps.store.write(Batch(numbers=(changed,)))
-    return empty()
+        return await context.commit(Batch(numbers=(changed,)), empty())
 
 
 async def delete_number(context: Context) -> Response:
@@ -84,8 +83,7 @@ async def delete_number(context: Context) -> Response:
     async with context.deps.changes:
         number = await own_number(context)
         released = replace(number, state=NumberState.RELEASED)
-        await context.deps.store.write(Batch(numbers=(released,)))
-    return empty()
+        return await context.commit(Batch(numbers=(released,)), empty())
 
 
 async def own_number(context: Context) -> PhoneNumber:
@@ -159,7 +157,6 @@ OPERATIONS = (
         handler=create_number,
         body=CreateNumberBody,
         creates=Creates.ALWAYS,
-        find_made=made_at("/phoneNumbers", lambda ids: ids.number(), lambda store, key: store.number(key)),
     ),
     Operation(method="GET", path="/phoneNumbers/{numberId}", handler=read_number, result=PhoneNumberResource),
     Operation(method="POST", path="/phoneNumbers/{numberId}", handler=update_number, body=UpdateNumberBody),

@@ -14,15 +14,26 @@ from trebuchet.api.v1.transcriptions.wire import (
     TranscriptionResource,
     transcription_to_wire,
 )
-from trebuchet.base.ids import TranscriptionId
+from trebuchet.base.ids import RecordingId, TranscriptionId
 
 
 async def create_transcription(context: Context) -> Response:
     """Have a finished recording transcribed; any number of times."""
     recording = await own_recording(context)
     await read_optional_object(context.request)
-    transcription = await context.deps.transcriptions.transcribe(recording)
-    return context.created(f"/recordings/{recording.id}/transcriptions/{transcription.id}")
+    new_id = context.deps.ids.transcription()
+    await context.deps.transcriptions.transcribe(recording, transcription_id=new_id)
+    return _created(context, recording.id, new_id)
+
+
+async def find_made_transcription(context: Context) -> Response | None:
+    """The answer to a request, cut off earlier, that made a transcription."""
+    made = await context.deps.store.transcription(context.deps.ids.transcription())
+    return None if made is None else _created(context, made.recording_id, made.id)
+
+
+def _created(context: Context, recording_id: RecordingId, transcription_id: TranscriptionId) -> Response:
+    return context.created(f"/recordings/{recording_id}/transcriptions/{transcription_id}")
 
 
 async def list_transcriptions(context: Context) -> Response:
@@ -69,7 +80,13 @@ OPERATIONS = (
         query=ListTranscriptionsQuery,
         result=list[TranscriptionResource],
     ),
-    Operation(method="POST", path=_ALL, handler=create_transcription, creates=Creates.ALWAYS),
+    Operation(
+        method="POST",
+        path=_ALL,
+        handler=create_transcription,
+        creates=Creates.ALWAYS,
+        find_made=find_made_transcription,
+    ),
     Operation(method="GET", path=_ONE, handler=read_transcription, result=TranscriptionResource),
     # One client library reads transcriptions here.
     Operation(method="GET", path="/bridges" + _ONE, handler=read_transcription, is_hidden=True),

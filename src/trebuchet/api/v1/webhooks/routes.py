@@ -56,8 +56,7 @@ async def change_webhook_secret(context: Context) -> Response:
             webhook_generation=account.webhook_generation + 1,
             webhook_secret_changed_at=deps.clock.utc(),
         )
-        await deps.store.write(Batch(accounts=(changed,)))
-    return empty()
+        return await context.commit(Batch(accounts=(changed,)), empty())
 
 
 async def _own_delivery(context: Context) -> Delivery:
