@@ -69,15 +69,18 @@ _position = (
     .where(_earlier.c.owner_sequence == owner_sequence("owner_id"), _earlier.c.sequence == bindparam("sequence"))
     .scalar_subquery()
 )
-_first_queued = (
-    select(func.min(_earlier.c.position))
-    .where(
-        deliveries.c.owner_sequence == _earlier.c.owner_sequence,
-        deliveries.c.sequence == _earlier.c.sequence,
-        text("deliveries.is_queued = 1"),
-    )
+_queued = deliveries.alias("queued")
+_queued_position = (
+    select(_earlier.c.position)
+    .where(_earlier.c.owner_sequence == _queued.c.owner_sequence, _earlier.c.sequence == _queued.c.sequence)
+    .correlate(_queued)
     .scalar_subquery()
 )
+_first_queued = (
+    select(func.min(_queued_position)).select_from(_queued).where(text("queued.is_queued = 1")).scalar_subquery()
+)
+"""Led by the few queued deliveries. As a join, SQLite would walk the whole log from its beginning for the smallest
+position, and to its end when nothing is queued."""
 
 
 def _queued_events(*conditions: Any) -> Statement:

@@ -43,6 +43,7 @@ calls = _resource(
     Index("calls_by_account", "account_id", "sequence"),
     Index("calls_by_from", "account_id", "from_party", "sequence"),
     Index("calls_by_to", "account_id", "to_party", "sequence"),
+    Index("calls_by_parties", "account_id", "from_party", "to_party", "sequence"),
 )
 _partial_index("calls_by_bridge", "bridge_id IS NOT NULL", calls.c.bridge_id, calls.c.sequence)
 _partial_index("calls_by_conference", "conference_id IS NOT NULL", calls.c.conference_id, calls.c.sequence)
