@@ -38,6 +38,8 @@ class Reader:
     given: dict[str, str] = field(default_factory=dict)
     server: Server | None = None
     phones: int = 0
+    said: str = ""
+    """What the last block printed."""
 
     def __post_init__(self) -> None:
         for name in (".venv", "examples", "docs"):
@@ -61,12 +63,18 @@ class Reader:
         process = await asyncio.create_subprocess_exec(
             "bash", "-c", whole, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env=os.environ | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"},
+            env=os.environ | self._own_binds() | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"},
         )  # fmt: skip
         async with asyncio.timeout(COMMAND_LIMIT_S):
             output, _ = await process.communicate()
         assert process.returncode == 0, f"{script}\n→ {process.returncode}: {output.decode(errors='replace')}"
         return output.decode(errors="replace")
+
+    def _own_binds(self) -> dict[str, str]:
+        """So that `trebuchet doctor` looks at ports of ours, not at what others have started."""
+        return {
+            f"TREBUCHET_{name}": f"127.0.0.1:{self.ports[port]}" for name, port in (("HTTP", "8080"), ("SIP", "5060"))
+        }
 
     async def serve(self, command: str) -> None:
         """Start the server as the page says it, on ports of its own."""
@@ -86,6 +94,16 @@ class Reader:
             while not await _is_listening(int(self.ports["9000"])):
                 await asyncio.sleep(0.05)
 
+    async def start_phone(self, command: str) -> None:
+        """A phone of ours that waits for calls."""
+        process = await asyncio.create_subprocess_shell(
+            f"exec {command}", cwd=self.folder, stdout=asyncio.subprocess.PIPE, env=dict(os.environ)
+        )
+        self.stack.push_async_callback(_end, process)
+        assert process.stdout is not None
+        async with asyncio.timeout(COMMAND_LIMIT_S):
+            assert b"listening" in await process.stdout.readline()
+
     async def phone(self) -> Baresip:
         self.phones += 1
         name = f"phone{self.phones}"
@@ -103,14 +121,19 @@ class Reader:
     async def arrange(self, what: str) -> None:
         """Bring about what a `test:` comment says."""
         server = await self.have_server()
-        match what:
-            case "a call is ringing as $CALL" | "a call is up as $CALL":
+        if what.startswith("it said "):
+            assert what.removeprefix("it said ") in self.said, self.said
+            return
+        match what.split("$"):
+            case "a call is ringing as " | "a call is up as " as state, name:
                 phone = await self.phone()
                 await phone.dial(server.sip_uri(NUMBER))
-                self.given["CALL"] = await _ringing(server)
-                if "up" in what:
-                    await server.post(f"/calls/{self.given['CALL']}", {"state": "active"})
+                call = self.given[name] = await _ringing(server)
+                if "up" in state:
+                    await server.post(f"/calls/{call}", {"state": "active"})
                     await phone.wait_for("CALL_ESTABLISHED")
+                return
+        match what:
             case "a phone answers at $PHONE":
                 phone = await self.phone()
                 self.given["PHONE"] = phone.uri
@@ -195,8 +218,10 @@ async def _type(reader: Reader, block: str) -> None:
         await reader.serve(block)
     elif "examples/" in block:
         await reader.start_application(block.replace("\\\n", " "))
+    elif "trebuchet sim answer" in block:
+        await reader.start_phone(block)
     else:
-        await reader.run(block)
+        reader.said = await reader.run(block)
         if reader.server is None and "API=" in block:
             await reader.have_server()
 

@@ -389,6 +389,7 @@ class CallControl(ActorCommands):
         try:
             return self._signalling.check_destination(to)
         except SignallingError as error:
+            logger.warning("no way to destination", account_id=account_id, pii_reason=str(error), pii_number=to)
             raise CannotCall(to) from error
 
     def _count_dialled(self, account_id: AccountId, from_: str | None) -> None:

@@ -21,7 +21,7 @@ app.add_typer(call.app, name="call", help="Place calls and act on them, over the
 app.add_typer(account.app, name="account", help="The accounts of a data directory.")
 app.add_typer(number.app, name="number", help="The stock that customers order numbers from.")
 app.add_typer(cnam.app, name="cnam", help="The names numbers are listed under.")
-app.add_typer(sim.app, name="sim", help="A phone to call with, and the demonstration.")
+app.add_typer(sim.app, name="sim", help="Phones that call and answer, and the demonstration.")
 
 
 def _show_version(is_asked: bool) -> None:
