@@ -13,7 +13,7 @@ when those who then fall silent are noticed.
 import argparse
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Stopwatch:
     """Adds up the time of calls."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def wrap(self, part: str, owner: object, method: str) -> None:
         inner: Callable[..., Any] = getattr(owner, method)

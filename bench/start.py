@@ -37,7 +37,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--starts", type=int, default=5)
     options = parser.parse_args()
-    fresh, again, imports, said = [], [], [], set[str]()
+    fresh: list[float] = []
+    again: list[float] = []
+    imports: list[float] = []
+    said: set[str] = set()
     for _ in range(options.starts):
         with tempfile.TemporaryDirectory() as folder:
             for times in (fresh, again):

@@ -27,6 +27,7 @@ class Server:
 
     pid: int
     folder: Path
+    data: Path
     http: tuple[str, int]
     sip: tuple[str, int]
     started_s: float
@@ -55,35 +56,44 @@ class Server:
             return json.loads(content) if content else answer.headers.get("Location")
 
     def bind(self, url: str) -> None:
-        """Webhooks of the bench's number go to `url`."""
+        """Webhooks of the bench's number go to `url`, in place of what an earlier run said."""
+        for number in self.request("GET", "/phoneNumbers"):
+            self.request("DELETE", f"/phoneNumbers/{number['id']}")
         location = self.request("POST", "/applications", {"name": "bench", "incomingCallUrl": url, "autoAnswer": False})
         application_id = location.rpartition("/")[2]
         self.request("POST", "/phoneNumbers", {"number": NUMBER, "applicationId": application_id})
 
     def stored(self) -> dict[str, int]:
-        """Rows of the log."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/data/trebuchet.db?mode=ro", uri=True)) as database:
+        """Rows of the log: none is ever removed, so the last one's number tells how many there are, at once."""
+        with self._reading() as database:
             return {
-                table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("calls", "events")
+                table: database.execute(f"SELECT coalesce(max({key}), 0) FROM {table}").fetchone()[0]
+                for table, key in (("calls", "sequence"), ("events", "position"))
             }
 
     def open_calls(self) -> int:
         """Calls that have not ended, as far as the log knows."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/data/trebuchet.db?mode=ro", uri=True)) as database:
+        with self._reading() as database:
             count: int = database.execute("SELECT count(*) FROM calls WHERE is_open = 1").fetchone()[0]
             return count
+
+    def _reading(self) -> "contextlib.closing[sqlite3.Connection]":
+        return contextlib.closing(sqlite3.connect(f"file:{self.data}/trebuchet.db?mode=ro", uri=True))
 
     def log_text(self) -> str:
         return (self.folder / "server.log").read_text(errors="replace")
 
 
 @contextlib.contextmanager
-def running(*arguments: str, workers: int = 1, directory: str | None = None) -> Iterator[Server]:
-    """A server in a folder of its own, on ports of its own, with one account."""
+def running(
+    *arguments: str, workers: int = 1, directory: str | None = None, data: Path | None = None
+) -> Iterator[Server]:
+    """A server in a folder of its own, or with a data directory that is kept, on ports of its own, with one account."""
     with tempfile.TemporaryDirectory(dir=directory, prefix="trebuchet-bench-") as name:
         folder = Path(name)
+        data = data or folder / "data"
         command = [
-            str(Path(sys.executable).with_name("trebuchet")), "serve", "--data", str(folder / "data"),
+            str(Path(sys.executable).with_name("trebuchet")), "serve", "--data", str(data),
             "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", "--rtp-ports", RTP_PORTS,
             "--media-workers", str(workers), "--account", f"{USER}:{TOKEN}:{SECRET}", "--drain", "0", *arguments,
         ]  # fmt: skip
@@ -91,7 +101,7 @@ def running(*arguments: str, workers: int = 1, directory: str | None = None) -> 
             began = time.monotonic()
             with program(command, output=subprocess.PIPE, errors=log) as process:
                 http, sip = _read_ready(process, folder)
-                yield Server(process.pid, folder, http, sip, time.monotonic() - began)
+                yield Server(process.pid, folder, data, http, sip, time.monotonic() - began)
 
 
 def _read_ready(process: "subprocess.Popen[bytes]", folder: Path) -> tuple[tuple[str, int], tuple[str, int]]:
