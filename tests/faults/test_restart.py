@@ -10,6 +10,7 @@ from support.server import Server
 from support.stage import Stage
 from support.webhooks import Webhooks
 from trebuchet.base.ids import CallId
+from trebuchet.signalling.fork import parts_of
 from trebuchet.sim.phone import Manner, Phone
 from trebuchet.sip.outputs import EndReason
 from trebuchet.store.sqlite import SqliteStore
@@ -80,6 +81,29 @@ async def test_a_phone_that_rings_stops_ringing(tmp_path: Path) -> None:
         assert (await bob.calls[0].wait_ended()).reason is EndReason.PEER_CANCEL
 
 
+async def test_every_phone_of_an_endpoint_stops_ringing(tmp_path: Path) -> None:
+    async with Webhooks() as web, Server(tmp_path / "server") as server:
+        stage = Stage(server, web, tmp_path)
+        domain = (await server.post("/domains", {"name": "office"})).headers["location"].rsplit("/", 1)[1]
+        endpoint = {"name": "bob", "credentials": {"password": "correct-horse"}}
+        assert (await server.post(f"/domains/{domain}/endpoints", endpoint)).status == 201
+        uri = "sip:bob@office.sip.localhost"
+        account = f'<{uri};transport=udp>;auth_pass=correct-horse;regint=600;outbound="sip:{server.sip_host}"'
+        async with (
+            stage.phone("bob", 700.0, account=account) as desk,
+            stage.phone("bob", 900.0, account=account) as home,
+        ):
+            for phone in (desk, home):
+                await phone.wait_for_log("200 OK () [")
+            made = await server.post("/calls", {"from": await stage.number(), "to": uri, "callbackUrl": web.url})
+            call_id = made.headers["location"].rsplit("/", 1)[1]
+            await until_early_dialog_is_stored(server, call_id, phones=2)
+            await kill_and_start(server)
+            assert (await web.wait_for("hangup", callId=call_id))["cause"] == CAUSE
+            for phone in (desk, home):
+                await phone.wait_for("CALL_CLOSED")
+
+
 async def test_a_caller_that_waits_for_an_answer_is_refused(tmp_path: Path) -> None:
     async with Webhooks() as web, Server(tmp_path / "server") as server:
         stage = Stage(server, web, tmp_path)
@@ -94,11 +118,15 @@ async def test_a_caller_that_waits_for_an_answer_is_refused(tmp_path: Path) -> N
             assert (end.reason, end.status) == (EndReason.REFUSED, 503)
 
 
-async def until_early_dialog_is_stored(server: Server, call_id: str) -> None:
-    """The callee's 180 is stored a moment after the callee sent it."""
+async def until_early_dialog_is_stored(server: Server, call_id: str, phones: int = 1) -> None:
+    """The callee's 180 is stored a moment after the callee sent it; so is that of each of its phones."""
     store = await SqliteStore.open(database(server))
     async with asyncio.timeout(LIMIT_S):
-        while (call := await store.call(CallId(call_id))) is None or call.dialog is None:
+        while (
+            (call := await store.call(CallId(call_id))) is None
+            or call.dialog is None
+            or len(parts_of(call.dialog)) < phones
+        ):
             await asyncio.sleep(0.02)
     await store.close()
 

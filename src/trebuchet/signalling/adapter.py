@@ -26,7 +26,7 @@ from trebuchet.signalling.causes import REFUSAL_STATUS, cause_of_end, detail_of_
 from trebuchet.signalling.descriptions import read_sdp, to_audio
 from trebuchet.signalling.dns import Dns
 from trebuchet.signalling.door import Door, Visitor
-from trebuchet.signalling.fork import ForkLeg
+from trebuchet.signalling.fork import ForkLeg, parts_of
 from trebuchet.signalling.incoming import as_call_of, read_invite
 from trebuchet.signalling.info_digits import read_info_digit
 from trebuchet.signalling.leg import Attempt, SipLeg
@@ -197,9 +197,10 @@ class SipPlane:
 
     def hang_up_from_snapshot(self, snapshot: bytes) -> None:
         agent = self._shell.ua
-        end = agent.give_up_from_snapshot if is_early(snapshot) else agent.bye_from_snapshot
         try:
-            end(snapshot, self._shell.now())
+            for part in parts_of(snapshot):
+                end = agent.give_up_from_snapshot if is_early(part) else agent.bye_from_snapshot
+                end(part, self._shell.now())
         except TrebuchetError as error:
             log.warning("dialog snapshot not usable", code=error.code)
         self._shell.flush()

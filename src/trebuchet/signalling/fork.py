@@ -6,12 +6,18 @@ answers too late hears BYE.
 
 from collections.abc import Callable
 
+import msgspec
+
 from trebuchet.calls.interfaces import Leg, LegListener, Refusal
 from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.media_description import MediaDescription
+from trebuchet.sip.errors import Malformed
 
 _TELLING = (Cause.DECLINED, Cause.BUSY, Cause.NO_ANSWER, Cause.CANCELLED)
 """Of several ends the one that says most is reported: a person's word before a phone that cannot be reached."""
+
+_BEGINNING = b"several "
+"""Of a snapshot that holds those of several legs; others are JSON from their first byte."""
 
 End = tuple[Cause, Blame, str | None]
 NOBODY: End = (Cause.NO_ANSWER, Blame.PEER, "480 no phone is registered")
@@ -25,7 +31,6 @@ class ForkLeg:
         self._legs: dict[_Branch, Leg] = {}
         self._winner: _Branch | None = None
         self._has_begun = False
-        self._has_rung = False
         self._best: End | None = None
 
     def add(self, place: Callable[[LegListener], Leg]) -> None:
@@ -58,15 +63,15 @@ class ForkLeg:
         return None if leg is None else leg.dialog_snapshot()
 
     def early_snapshot(self) -> bytes | None:
-        """One snapshot cannot stand for several phones; until one has answered, a CANCEL of theirs is all that is lost
-        by a crash, and they stop ringing by themselves."""
-        return None
+        """Of all phones that ring, as one; see `parts_of`."""
+        early = [part for leg in self._legs.values() if (part := leg.early_snapshot()) is not None]
+        return _BEGINNING + msgspec.json.encode(early) if early else None
 
     # --- news of the phones
 
     def handle_ringing(self) -> None:
-        if not self._has_rung and self._listener is not None:
-            self._has_rung = True
+        """Told of each phone, since each is one more that a restarted server would have to cancel."""
+        if self._winner is None and self._listener is not None:
             self._listener.handle_ringing()
 
     def handle_answered(self, branch: "_Branch", answer: MediaDescription | None) -> None:
@@ -102,6 +107,17 @@ class ForkLeg:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.handle_ended(*end)
+
+
+def parts_of(snapshot: bytes) -> tuple[bytes, ...]:
+    """The snapshots of the legs that one snapshot of a call stands for: its own unless it was a `ForkLeg`'s. Raises
+    `Malformed`."""
+    if not snapshot.startswith(_BEGINNING):
+        return (snapshot,)
+    try:
+        return msgspec.json.decode(snapshot.removeprefix(_BEGINNING), type=tuple[bytes, ...])
+    except msgspec.MsgspecError as error:
+        raise Malformed("not a snapshot of several legs") from error
 
 
 def _rank(end: End) -> int:

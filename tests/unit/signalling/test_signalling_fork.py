@@ -1,8 +1,11 @@
 """Many phones as one leg: who hears what, in every order of their news."""
 
+import pytest
+
 from trebuchet.calls.interfaces import LegListener
 from trebuchet.model.cause import Blame, Cause
-from trebuchet.signalling.fork import NOBODY, ForkLeg
+from trebuchet.signalling.fork import NOBODY, ForkLeg, parts_of
+from trebuchet.sip.errors import Malformed
 
 BUSY = (Cause.BUSY, Blame.PEER, "486 Busy Here")
 DECLINED = (Cause.DECLINED, Blame.PEER, "603 Decline")
@@ -17,6 +20,7 @@ class Phone:
 
     def __init__(self, fork: ForkLeg) -> None:
         self.is_hung_up = False
+        self.early: bytes | None = None
         self.listener: LegListener
         fork.add(self._place)
 
@@ -34,7 +38,7 @@ class Phone:
         return b"dialog"
 
     def early_snapshot(self) -> bytes | None:
-        return b"early"
+        return self.early
 
     ring = answer = reject = lambda self, *_: None
 
@@ -72,7 +76,7 @@ def scene(phones: int) -> tuple[Caller, ForkLeg, list[Phone]]:
     return caller, fork, made
 
 
-def test_ringing_is_told_once_and_the_first_answer_wins() -> None:
+def test_each_ringing_is_told_and_the_first_answer_wins() -> None:
     caller, fork, (desk, mobile, home) = scene(3)
     for phone in (desk, mobile):
         phone.listener.handle_ringing()
@@ -85,7 +89,26 @@ def test_ringing_is_told_once_and_the_first_answer_wins() -> None:
     mobile.listener.handle_digit("5", None)
     mobile.listener.handle_offer(None)
     mobile.end(HANGUP)
-    assert caller.told == ["ringing", "answered", "5", "offer", HANGUP]
+    assert caller.told == ["ringing", "ringing", "answered", "5", "offer", HANGUP]
+
+
+def test_the_snapshot_of_a_ringing_call_is_that_of_every_phone_that_rings() -> None:
+    _, fork, (desk, mobile, home) = scene(3)
+    assert fork.early_snapshot() is None
+    desk.early, home.early = b'["early","ours"]\nINVITE', '["early"]\nÄ'.encode()
+    snapshot = fork.early_snapshot()
+    assert snapshot is not None and parts_of(snapshot) == (desk.early, home.early)
+    mobile.early = b"m"
+    desk.end(BUSY)
+    snapshot = fork.early_snapshot()
+    assert snapshot is not None and parts_of(snapshot) == (mobile.early, home.early)
+
+
+def test_a_snapshot_of_one_leg_stands_for_itself() -> None:
+    assert parts_of(b'["early","ours"]\nINVITE') == (b'["early","ours"]\nINVITE',)
+    for damaged in (b"several ", b"several [1]", b'several ["?"]', b"several {}"):
+        with pytest.raises(Malformed):
+            parts_of(damaged)
 
 
 def test_an_answer_that_comes_too_late_is_hung_up_and_not_heard_of() -> None:
