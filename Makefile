@@ -1,6 +1,6 @@
 # Every verb of the project. `make setup` is called by the others and does nothing when all is there.
 
-.PHONY: setup demo test bench faults soak
+.PHONY: setup demo test bench growth faults soak
 
 setup:
 	@tools/setup
@@ -13,6 +13,9 @@ test: setup
 
 bench: setup
 	@tools/bench
+
+growth: setup
+	@tools/growth
 
 faults: setup
 	@tools/faults
