@@ -2,12 +2,14 @@
 hear nothing; and whatever comes from the peer itself, the call goes on. The long form sends a million packets."""
 
 import asyncio
+import contextlib
 import random
+import socket
 import struct
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,10 @@ import pytest
 from fuzz.audio import packets
 from fuzz.corpus import seeds
 from fuzz.mutate import mutate
-from integration.media_lab import attach, media, phone, wait_for
+from integration.media_lab import Ear, attach, media, phone, wait_for
+from support.faults import sabotage
 from support.scale import new_seed, scaled
+from trebuchet.model.media_description import MediaDescription
 from trebuchet.testing.g711_reference import LAWS
 from trebuchet.testing.rtp_phone import RtpPhone, silence_share
 from trebuchet.testing.tones import hears, is_free_of, tone
@@ -114,6 +118,82 @@ async def test_strangers_cost_no_packet_and_are_not_heard(tmp_path: Path) -> Non
         totals = pool.stats().workers[0].totals
         assert totals.lost == 0, "a genuine packet was lost"
         assert ear.losses == bobs_ear.losses == 0
+
+
+UNCONNECTED = """
+from functools import partial
+from trebuchet.media import guarded_socket
+
+def leave_open(self, source):
+    self.send = partial(guarded_socket._send_to, self.sock, source)
+
+guarded_socket.GuardedSocket._connect = leave_open
+"""
+"""A kernel that connects no socket: what remains is our own look at every packet."""
+
+
+async def test_where_the_kernel_drops_nobody_we_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in sabotage(tmp_path / "code", UNCONNECTED).items():
+        monkeypatch.setenv(name, value)
+    async with media(tmp_path) as pool, phone(ALICE_HZ) as alice, phone(BOB_HZ) as bob:
+        a, _ = attach(pool, alice)
+        b, _ = attach(pool, bob, near=a)
+        a.connect(b)
+        await asyncio.gather(alice.wait_for_tone(BOB_HZ), bob.wait_for_tone(ALICE_HZ))
+        with strangers() as socks:
+            async with hearing(bob) as marks, hearing(alice) as alices:
+                await send_for_a_while(socks, a.offer())
+            said = bob.ear.pcm(*marks)
+            assert hears(said, ALICE_HZ, above_db=-13) and is_free_of(said, STRANGER_HZ)
+            assert hears(alice.ear.pcm(*alices), BOB_HZ, above_db=-13), "the answers still go to the one who was first"
+            assert not any(is_readable(sock) for sock in socks)
+
+
+async def test_strangers_who_come_first_are_not_believed(tmp_path: Path) -> None:
+    """They send for longer than it takes to believe a source whose host is the one that was signalled."""
+    async with media(tmp_path) as pool, phone(ALICE_HZ) as alice, phone(BOB_HZ) as bob:
+        ear = Ear()
+        a = pool.open_port(ear)
+        alice.follow(a.answer(alice.describe()))
+        b, _ = attach(pool, bob, near=a)
+        a.connect(b)
+        with strangers() as socks:
+            async with hearing(bob) as marks:
+                await send_for_a_while(socks, a.offer())
+                alice.start()
+                await bob.wait_for_tone(ALICE_HZ)
+                await bob.hear(0.3)
+            assert is_free_of(bob.ear.pcm(*marks), STRANGER_HZ)
+            await alice.wait_for_tone(BOB_HZ)
+            assert not any(is_readable(sock) for sock in socks)
+
+
+@contextmanager
+def strangers() -> Iterator[list[socket.socket]]:
+    """Sockets at two addresses that nobody signalled."""
+    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    try:
+        for number, sock in enumerate(socks):
+            sock.bind((f"127.0.0.{number + 2}", 0))
+            sock.setblocking(False)
+        yield socks
+    finally:
+        for sock in socks:
+            sock.close()
+
+
+async def send_for_a_while(socks: list[socket.socket], target: MediaDescription) -> None:
+    """Half a second of their tone at the pace of a call."""
+    for packet in stranger_packets():
+        for sock in socks:
+            sock.sendto(packet, (target.address, target.port))
+        await asyncio.sleep(0.02)
+
+
+def is_readable(sock: socket.socket) -> bool:
+    with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
+        return bool(sock.recv(2048))
+    return False
 
 
 def hostile(seed: int, count: int) -> list[tuple[bytes, bool]]:
