@@ -34,6 +34,7 @@ NAMES = {
     "any.test": ["0.0.0.0"],
     "nat64.test": ["64:ff9b::7f00:1"],
     "far.test": ["127.255.255.254", "::1"],
+    "mixed.test": ["127.0.0.1", ALLOWED],
     # A second look-up, by whoever does not ask through here, gives what the machine thinks of it: 127.0.0.1.
     "localhost": [ALLOWED],
 }
@@ -181,6 +182,8 @@ async def test_a_name_that_changes_its_mind_leads_where_it_was_looked_at(tmp_pat
         call_id = await called(server, bob, {"from": NUMBER, "callbackUrl": url})
         assert call_id is not None
         await app.wait_for("answer", callId=call_id)
+        mixed = {"from": NUMBER, "callbackUrl": f"http://mixed.test:{port}/"}
+        assert await is_in_vain(server, await called(server, bob, mixed)), "one bad address condemns the name"
 
         async def lead_inside(_: Received) -> web.StreamResponse:
             return web.Response(status=302, headers={"Location": f"http://127.0.0.1:{port}/inside.wav"})

@@ -6,12 +6,16 @@ import contextlib
 import resource
 from pathlib import Path
 
+from aiohttp import web
+
 from support.caller import Caller, calling
 from support.faults import LIMIT_S, media_workers
 from support.load import descriptors, pid_of
 from support.ports import port_range
+from trebuchet.sim.app import Received
 
 PORTS = "[media]\nport_rest_s = 0.2\n"
+RETRIES = "[webhooks]\nretry_first_s = 0.2\n"
 DIALOGS = "[signalling]\nmax_dialogs = 10\nt1_ms = 50\n"
 CONNECTIONS = 150
 
@@ -55,8 +59,13 @@ async def test_sip_dialogs_run_out_and_come_back(tmp_path: Path) -> None:
 
 
 async def test_a_server_without_descriptors_stays_up_and_recovers(tmp_path: Path) -> None:
-    async with calling(tmp_path) as stage:
+    async def hang_up_on(_: Received) -> web.StreamResponse:
+        return web.Response(headers={"Connection": "close"})
+
+    async with calling(tmp_path, settings=RETRIES) as stage:
+        stage.web.reactions["/events"] = hang_up_on  # so that each webhook needs a descriptor
         call, call_id = await stage.answered()
+        await stage.web.wait_for("answer", callId=call_id)
         pid = pid_of(stage.server)
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         limit = descriptors(pid) + 20
@@ -68,6 +77,7 @@ async def test_a_server_without_descriptors_stays_up_and_recovers(tmp_path: Path
             with contextlib.suppress(OSError):
                 held.append((await asyncio.open_connection(*place))[1])
         await call.hear(0.5)
+        await call.send_digits("5")
         assert stage.server.process is not None and stage.server.process.returncode is None
         assert limit - 3 <= descriptors(pid) <= limit, "they have not run out"
         for writer in held:
@@ -75,6 +85,7 @@ async def test_a_server_without_descriptors_stays_up_and_recovers(tmp_path: Path
         async with asyncio.timeout(LIMIT_S):
             while descriptors(pid) >= limit - 3 or (await stage.server.curl(f"/calls/{call_id}")).status != 200:
                 await asyncio.sleep(0.05)
+        assert (await stage.web.wait_for("dtmf", callId=call_id))["dtmfDigit"] == "5"
         await until_taken(stage)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
