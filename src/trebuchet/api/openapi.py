@@ -115,7 +115,10 @@ def _describe(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         examples = EXAMPLES.get((operation.method, path))
         if examples is not None:
             content["examples"] = {name: {"summary": name, "value": value} for name, value in examples.items()}
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+        described["requestBody"] = {
+            "required": not operation.is_body_optional,
+            "content": {"application/json": content},
+        }
     if operation.consumes is not None:
         described["requestBody"] = {"required": True, "content": {operation.consumes: {}}}
     return described
@@ -169,7 +172,7 @@ def _successes(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         responses["200"] = {"description": "Done"}
     if operation.creates is not Creates.NEVER:
         header = {"required": True, "schema": {"type": "string", "format": "uri"}, "description": "Where it is."}
-        responses["201"] = {"description": "Made", "headers": {"Location": header}}
+        responses["201"] = {"description": "Made", "headers": {"Location": header}} | responses.get("201", {})
     return responses
 
 

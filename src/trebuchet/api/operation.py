@@ -54,6 +54,8 @@ class Operation:
     path: str
     handler: Handler
     body: type[Body] | None = None
+    is_body_optional: bool = False
+    """Whether nothing, or an empty string, may be sent in place of the body."""
     query: type[Body] | None = None
     result: Any = None
     """Type of the JSON a success carries; `None`: no JSON."""

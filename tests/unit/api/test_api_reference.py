@@ -18,6 +18,7 @@ from trebuchet.api.operation import Operation
 from trebuchet.api.reference.examples import EXAMPLES
 from trebuchet.api.reference.page import CONTENT_SECURITY_POLICY, render
 from trebuchet.api.reference.refusals import KINDS
+from trebuchet.base.ids import LENGTH
 
 DOCUMENTED = [operation for operation in OPERATIONS if not operation.is_hidden]
 INTERNAL = {"method-not-allowed"}
@@ -112,6 +113,22 @@ def test_every_result_has_an_example_of_its_type(operation: Operation, document:
     example = found["responses"][str(operation.result_status)]["content"]["application/json"]["example"]
     assert example and (not isinstance(example, list) or example[0])
     TypeAdapter(operation.result).validate_python(example)
+
+
+def test_bodies_that_may_be_left_out_and_what_tokens_answer(document: dict[str, Any]) -> None:
+    optional = {
+        path.rpartition("/")[2]
+        for method, path, operation in methods(document)
+        if method == "POST" and not operation.get("requestBody", {"required": True})["required"]
+    }
+    assert optional == {"tokens", "transcriptions"}
+    token = document["paths"]["/v1/users/{userId}/domains/{domainId}/endpoints/{endpointId}/tokens"]["post"]
+    assert set(token["responses"]["201"]) == {"description", "headers", "content"} and "200" not in token["responses"]
+    example = token["responses"]["201"]["content"]["application/json"]["example"]["token"]
+    assert len(example) == len("et-") + LENGTH
+    shown = document["components"]["schemas"]["TranscriptionResource"]
+    assert shown["required"] == ["id", "state", "time"]
+    assert shown["properties"]["state"]["enum"] == ["transcribing", "completed", "error"]
 
 
 def test_bodies_are_shown_with_their_content_type(document: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ GLOSSARY: dict[str, Entry] = {
     "domainId": ("Id of a domain.", DOMAIN),
     "endpointId": ("Id of an endpoint.", ENDPOINT),
     "errorId": ("Id of an error.", ERROR),
-    "token": ("A credential for a while, instead of the endpoint's password.", "3sjr6wkz2qmxv7htd5nb"),
+    "token": ("A credential for a while, instead of the endpoint's password.", "et-3sjr6wkz2qmxv7htd5nb4ca"),
     # lists
     "page": ("Which page, counted from 0.", 0),
     "size": ("Items on a page; 0 means the default.", 25),
@@ -157,6 +157,10 @@ GLOSSARY: dict[str, Entry] = {
     # recordings, transcriptions, media
     "media": ("URL of the audio.", f"{_BASE}/media/{CALL}-1.wav"),
     "text": ("At most 1000 characters of the text.", "Good morning, how may I help you?"),
+    "TranscriptionResource.id": ("Id of the transcription.", TRANSCRIPTION),
+    "TranscriptionResource.state": ("`transcribing`; then `completed` with its text, or `error`.", "completed"),
+    "TranscriptionResource.time": ("When it was asked for.", TIME),
+    "TranscriptionResource.chargeableDuration": ("Seconds of the recording, in started minutes.", 120),
     "textSize": ("Length of the whole text in characters.", 33),
     "textUrl": ("URL of the whole text.", f"{_BASE}/media/{TRANSCRIPTION}"),
     "contentLength": ("Size in bytes.", 561276),

@@ -177,8 +177,10 @@ OPERATIONS = (
         path=_ITEM + "/tokens",
         handler=create_token,
         body=CreateTokenBody,
+        is_body_optional=True,
         result=TokenResource,
         result_status=201,
+        creates=Creates.ALWAYS,
     ),
     Operation(method="DELETE", path=_ITEM + "/tokens/{token}", handler=delete_token),
 )

@@ -5,11 +5,13 @@ from starlette.responses import Response
 from trebuchet.api import errors
 from trebuchet.api.body import read_optional_object
 from trebuchet.api.context import Context
+from trebuchet.api.fields import read_object
 from trebuchet.api.operation import Creates, Operation
 from trebuchet.api.responses import json_response
 from trebuchet.api.v1.calls.routes import own_call
 from trebuchet.api.v1.recordings.routes import own_recording
 from trebuchet.api.v1.transcriptions.wire import (
+    CreateTranscriptionBody,
     ListTranscriptionsQuery,
     TranscriptionResource,
     transcription_to_wire,
@@ -20,7 +22,7 @@ from trebuchet.base.ids import RecordingId, TranscriptionId
 async def create_transcription(context: Context) -> Response:
     """Have a finished recording transcribed; any number of times."""
     recording = await own_recording(context)
-    await read_optional_object(context.request)
+    read_object(CreateTranscriptionBody, await read_optional_object(context.request))
     new_id = context.deps.ids.transcription()
     await context.deps.transcriptions.transcribe(recording, transcription_id=new_id)
     return _created(context, recording.id, new_id)
@@ -84,6 +86,8 @@ OPERATIONS = (
         method="POST",
         path=_ALL,
         handler=create_transcription,
+        body=CreateTranscriptionBody,
+        is_body_optional=True,
         creates=Creates.ALWAYS,
         find_made=find_made_transcription,
     ),

@@ -1,14 +1,17 @@
 """The transcription resource as clients read it."""
 
+from typing import Literal
+
 from typing_extensions import TypedDict
 
+from trebuchet.api.fields import Body
 from trebuchet.api.paging import PageQuery
 from trebuchet.api.timestamps import wire_time
 from trebuchet.api.wire import without_nulls
 from trebuchet.model.charge import BILLED_S, started_minutes
 from trebuchet.model.transcription import Transcription, TranscriptionState
 
-TRANSCRIPTION_STATES: dict[TranscriptionState, str] = {
+TRANSCRIPTION_STATES: dict[TranscriptionState, Literal["transcribing", "completed", "error"]] = {
     TranscriptionState.TRANSCRIBING: "transcribing",
     TranscriptionState.COMPLETED: "completed",
     TranscriptionState.ERROR: "error",
@@ -21,11 +24,17 @@ class ListTranscriptionsQuery(PageQuery):
     resource = "transcription"
 
 
+class CreateTranscriptionBody(Body):
+    """A transcription to make: there is nothing to say about it."""
+
+    resource = "transcription"
+
+
 class TranscriptionResource(TypedDict):
     """A transcription. What belongs to the text is left out until there is one."""
 
     id: str
-    state: str
+    state: Literal["transcribing", "completed", "error"]
     time: str
     text: str | None
     textSize: int | None
