@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from trebuchet.base.ids import AccountId, Ids
+from trebuchet.base.ids import AccountId, ApplicationId, Ids
 from trebuchet.base.rand import SeededRand
 from trebuchet.base.values import replace
 from trebuchet.events.retries import settle
 from trebuchet.model.account import Account
+from trebuchet.model.application import Application
 from trebuchet.model.call import Call, CallState, Direction, WebhookTarget
 from trebuchet.model.delivery import DeliveryState
 from trebuchet.model.event import LoggedEvent
@@ -108,6 +109,15 @@ async def test_settled_deliveries_are_removed_and_nothing_else(store: Store) -> 
 
 def make_request(number: int, begun_at: datetime = AT) -> KeyedRequest:
     return KeyedRequest(id=f"{number:064x}", fingerprint="f", reserved="r", begun_at=begun_at)
+
+
+async def test_an_application_is_deleted_together_with_the_answer(store: Store) -> None:
+    application = Application(id=ApplicationId("a-1"), account_id=ME, name="one", created_at=AT)
+    await store.write(Batch(applications=(application,)))
+    request = replace(make_request(1), answer=StoredAnswer(status=200, headers=(), body="", left_out="ab"))
+    await store.delete_application(application.id, Batch(keyed_requests=(request,)))
+    assert await store.application(application.id) is None
+    assert await store.keyed_request(request.id) == request
 
 
 async def test_keyed_requests_come_back_exactly_as_they_went(store: Store) -> None:
