@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Iterable
 
 from trebuchet.base.ids import AccountId, CallId, ConferenceId, MemberId
-from trebuchet.calls.commands import NoNumbers, NumberNotOwned, Overloaded, PlayAudio, StopAudio
+from trebuchet.calls.actor import CallActor
+from trebuchet.calls.commands import CallNotReady, NoNumbers, NumberNotOwned, Overloaded, PlayAudio, StopAudio
 from trebuchet.calls.conference import (
     AddMember,
     AllEnded,
@@ -22,7 +23,7 @@ from trebuchet.calls.conference import (
     decide,
     voices_of,
 )
-from trebuchet.calls.interfaces import ConferenceChange, MediaUnavailable, UnitOfWork
+from trebuchet.calls.interfaces import ConferenceChange, LogUnavailable, MediaUnavailable, UnitOfWork
 from trebuchet.calls.meeting_actor import MeetingActor, MeetingCollaborators, Meetings
 from trebuchet.calls.meeting_audio import MeetingAudio
 from trebuchet.calls.meeting_commands import (
@@ -38,7 +39,8 @@ from trebuchet.calls.meeting_commands import (
     UpdateConference,
     UpdateMember,
 )
-from trebuchet.calls.stimuli import EnterConference, HangUp
+from trebuchet.calls.stimuli import EnterConference, Fail, HangUp
+from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.conference import Conference, ConferenceState, KeyProfile, Member
 from trebuchet.model.event import ConferenceCreated
 from trebuchet.model.prompt import Sentence
@@ -162,10 +164,18 @@ class ConferenceActor(MeetingActor):
                 pass
 
     async def _hang_up(self, call_ids: Iterable[CallId]) -> None:
-        """All at once; one that has ended by itself is fine."""
+        """All at once."""
         actors = [self._with.calls.calls.get(call_id) for call_id in call_ids]
-        ends = (actor.ask(HangUp()) for actor in actors if actor is not None)
-        await asyncio.gather(*ends, return_exceptions=True)
+        await asyncio.gather(*(_end(actor) for actor in actors if actor is not None), return_exceptions=True)
+
+
+async def _end(actor: CallActor) -> None:
+    """The conference is over, so the call ends also when the log cannot store it now; one that has ended by itself is
+    fine."""
+    try:
+        await actor.ask(HangUp())
+    except (LogUnavailable, CallNotReady):
+        actor.tell(Fail(Cause.HANGUP, Blame.CUSTOMER))
 
 
 class ConferenceControl:

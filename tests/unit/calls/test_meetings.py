@@ -303,6 +303,22 @@ async def test_terminating_hangs_everybody_up(world: World) -> None:
     await world.idle()
 
 
+async def test_terminating_ends_calls_whose_end_cannot_be_stored_yet(world: World) -> None:
+    calls = [(await world.call())[0] for _ in range(3)]
+    conference_id = await world.conference()
+    for call_id in calls:
+        await world.member(conference_id, call_id)
+    world.log.refuses = lambda unit: bool(unit.changes)
+    await world.control.conferences.update(
+        UpdateConference(account_id=ME, conference_id=conference_id, is_terminated=True)
+    )
+    assert {world.log.calls[call_id].state for call_id in calls} == {CallState.ANSWERED}
+    world.log.refuses = lambda unit: False
+    await until(lambda: {world.log.calls[call_id].state for call_id in calls} == {CallState.ENDED})
+    assert {world.log.calls[call_id].cause for call_id in calls} == {Cause.HANGUP}
+    await world.idle()
+
+
 async def test_an_entry_that_cannot_be_stored_lets_the_call_go(world: World) -> None:
     a, _ = await world.call()
     conference_id = await world.conference()
