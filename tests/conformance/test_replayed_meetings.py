@@ -91,6 +91,7 @@ async def test_conferences(stage: Stage, replay: Replay) -> None:
         "callbackUrl": stage.web.url,
         "callbackHttpMethod": "post",
         "fallbackUrl": stage.web.url_of("/fallback"),
+        "profile": "passthru_digits",
         "tag": "weekly",
     }
     async with people(stage, 2) as persons:

@@ -130,6 +130,24 @@ class Java:
         return str(response.url.copy_with(query=None)), query | {"page": query["page"] + 1}
 
 
+EVENT_WORDS = {
+    ("speak", "status"): "started done",
+    ("speak", "state"): "PLAYBACK_START PLAYBACK_STOP",
+    ("playback", "status"): "started done",
+    ("gather", "state"): "completed",
+    ("gather", "reason"): "max-digits terminating-digit inter-digit-timeout hung-up cancelled",
+    ("recording", "state"): "complete error",
+    ("recording", "status"): "complete error",
+    ("transcription", "state"): "completed error",
+    ("transcription", "status"): "completed error",
+    ("conference", "status"): "created completed",
+    ("conference-member", "state"): "active completed",
+    ("conference-playback", "status"): "started done",
+    ("conference-speak", "status"): "started done",
+}
+KINDS = {kind for kind, _ in EVENT_WORDS} | {"incomingcall", "answer", "hangup", "timeout", "dtmf"}
+
+
 class CSharp:
     """Members that have their default values are not sent; every content type is read; enumerations are closed."""
 
@@ -191,6 +209,17 @@ class CSharp:
             need(isinstance(value.get("data", {}), dict), value)
         if resource == "recordings":
             need("/" in value["media"] and "/" in value["call"], value)
+
+    def read_event(self, event: Json) -> str:
+        """Its kind. One unknown word, wherever the class of events has an enumeration, spoils the whole."""
+        kind: str = event["eventType"]
+        need(kind in KINDS, event)
+        for name in ("state", "status", "reason"):
+            if name in event:
+                need(event[name] in EVENT_WORDS.get((kind, name), "").split(), event)
+        for time in there(event, TIMES):
+            datetime.fromisoformat(time)
+        return kind
 
     def id_in(self, location: str, _: str) -> str:
         need(bool(urlsplit(location).scheme), location)
