@@ -35,7 +35,7 @@ GROWTH = 1.1
 WARM_UP_S = 2.0
 SETTLE_S = 1.0
 """After the last webhook, for what is written about it."""
-REQUESTS = 300
+REQUESTS = 1000
 """Of each kind."""
 COLD_REQUESTS = 100
 LAST_PAGES = 10

@@ -1,6 +1,6 @@
 """What figures for a monitoring system cost the server, while it takes calls as in bench/signalling.py:
 
-    python bench/metrics_cost.py [--runs 5] [--rate 300] [--seconds 6] [--often 10]
+    python bench/metrics_cost.py [--runs 5] [--rate 300] [--seconds 6] [--often 25]
 
 - Reading: pairs of loads, one without a scrape of `/metrics` and one with `--often` scrapes a second, in changing
   order. One scrape a second, more than Prometheus asks for, costs that part of the difference; scraping more often
@@ -204,7 +204,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rate", type=float, default=300.0)
     parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--often", type=float, default=10.0)
+    parser.add_argument("--often", type=float, default=25.0)
     options = parser.parse_args()
     with running() as server, application(server) as app:
         cost = Cost(Bench(server, app, server.folder), options)
