@@ -7,6 +7,7 @@ import pytest
 
 from support.sip_parties import NUMBER, Call, Desk, address, answer_to, answers, arrival, outgoing, plane
 from support.sipp import Sipp, play
+from trebuchet.base.hosts import bracketed
 from trebuchet.calls.interfaces import IncomingCall, Leg, Refusal
 from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.media_description import MediaDescription, MediaDirection
@@ -178,8 +179,7 @@ async def test_a_handler_that_fails_costs_one_call(tmp_path: Path) -> None:
 
 
 def uri(sipp: Sipp, transport: str) -> str:
-    host = f"[{sipp.host}]" if ":" in sipp.host else sipp.host
-    return f"sip:bob@{host}:{sipp.port};transport={transport}"
+    return f"sip:bob@{bracketed(sipp.host)}:{sipp.port};transport={transport}"
 
 
 @every_way

@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from trebuchet.api.dependencies import ApiDependencies
 from trebuchet.api.headers import header
+from trebuchet.base.hosts import bracketed
 
 _HOST = re.compile(r"(?:[A-Za-z0-9\-_.]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 MAX_FORWARDED_HOPS = 16
@@ -48,7 +49,7 @@ def _peer(scope: Scope) -> str:
 
 def _own_address(scope: Scope) -> str:
     host, port = scope.get("server") or ("localhost", None)
-    shown = f"[{host}]" if ":" in host else host
+    shown = bracketed(host)
     return shown if port is None else f"{shown}:{port}"
 
 

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from trebuchet.api.connection import BoundedHttpProtocol
+from trebuchet.base.hosts import bracketed
 
 KEEP_ALIVE_S = 75
 """Idle connections are kept longer than clients keep theirs (60 s is common), so that the client closes first."""
@@ -24,8 +25,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     try:
         return _bind(host, port)
     except OSError as error:
-        shown = f"[{host}]" if ":" in host else host
-        raise OSError(f"cannot listen on http {shown}:{port}: {error.strerror or error}") from error
+        raise OSError(f"cannot listen on http {bracketed(host)}:{port}: {error.strerror or error}") from error
 
 
 def _bind(host: str, port: int) -> socket.socket:

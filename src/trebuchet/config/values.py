@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from trebuchet.base.hosts import bracketed
 from trebuchet.base.ids import AccountId
 
 
@@ -13,7 +14,7 @@ class SocketAddress:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NoReturn
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
+from trebuchet.base.hosts import bracketed
 from trebuchet.fetch.errors import UrlForbidden
 
 MAX_URL_CHARS = 2048
@@ -52,7 +53,7 @@ class Url:
     @property
     def authority(self) -> str:
         """Host and, unless it is the scheme's own, port: the Host header (RFC 9110 7.2)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = bracketed(self.host)
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property

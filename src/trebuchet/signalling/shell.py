@@ -11,6 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from trebuchet.base.clock import Clock
+from trebuchet.base.hosts import bracketed
 from trebuchet.base.rand import Rand
 from trebuchet.signalling.addresses import LocalAddresses
 from trebuchet.signalling.dns import Dns, SystemDns
@@ -122,8 +123,8 @@ class SipShell:
                 for link in opened:
                     await link.close()
                 if bind.port or attempt == PORT_TRIES - 1:
-                    host = f"[{bind.host}]" if ":" in bind.host else bind.host
-                    raise OSError(f"cannot listen on sip {host}:{bind.port}: {error.strerror or error}") from error
+                    place = f"{bracketed(bind.host)}:{bind.port}"
+                    raise OSError(f"cannot listen on sip {place}: {error.strerror or error}") from error
             else:
                 self.links += opened
                 return

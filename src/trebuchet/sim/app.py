@@ -13,6 +13,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from trebuchet.base.hosts import bracketed
+
 WAIT_S = 15.0
 MAX_BODY_BYTES = 1_048_576
 
@@ -74,8 +76,7 @@ class App:
 
     def url(self, path: str = "/calls") -> str:
         """An address of this application; every path is served."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}{path}"
+        return f"http://{bracketed(self.host)}:{self.port}{path}"
 
     def on(self, event_type: str | None, hook: Hook) -> None:
         """Call `hook` for every event of that type (`None`: of every type that has no hook of its own)."""

@@ -8,6 +8,7 @@ import dataclasses
 import re
 from typing import Any
 
+from trebuchet.base.hosts import bracketed
 from trebuchet.base.values import frozen
 from trebuchet.sip.errors import Malformed, Unprintable
 from trebuchet.sip.grammar import HOST, Params, check_printable, escape, find_param, parse_decimal, unescape
@@ -105,7 +106,7 @@ class SipUri:
 
 def print_host(host: str) -> str:
     """A host as written in a URI or Via: IPv6 in brackets. Raises `Unprintable` for anything else."""
-    text = f"[{host}]" if ":" in host else host
+    text = bracketed(host)
     if HOST.fullmatch(text) is None:
         raise Unprintable("not a host")
     return text
