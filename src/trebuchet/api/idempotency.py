@@ -29,7 +29,7 @@ from trebuchet.base.errors import LocalError, TrebuchetError
 from trebuchet.base.ids import AccountId, Ids, ReservedIds
 from trebuchet.base.values import replace
 from trebuchet.model.keyed_request import PLACE, KeyedRequest, StoredAnswer
-from trebuchet.store.interface import Batch, Store
+from trebuchet.store.interface import NOTHING, Batch, Store
 
 HEADER = b"idempotency-key"
 MAX_KEY_CHARS = 255
@@ -63,16 +63,16 @@ class KeyedRun:
         self.ids = ReservedIds(ids, request.reserved, secret_part)
         self.is_stored = False
         """Whether the answer has been stored together with what was done."""
-        self._request, self._secret_part = request, secret_part
+        self.request, self._secret_part = request, secret_part
 
-    def note(self, answer: Response, changes: Batch | None = None) -> Batch:
+    def note(self, answer: Response, changes: Batch = NOTHING) -> Batch:
         """The changes and, in the same unit of work, the answer."""
-        stored = replace(self._request, answer=_stored(answer, self._secret_part))
-        return replace(changes or Batch(), keyed_requests=(stored,))
+        stored = replace(self.request, answer=_stored(answer, self._secret_part))
+        return replace(changes, keyed_requests=(stored,))
 
     def replay(self) -> Response | None:
         """The stored answer. Raises `SecretLost`."""
-        return None if self._request.answer is None else _replay(self._request.answer, self._secret_part)
+        return None if self.request.answer is None else _replay(self.request.answer, self._secret_part)
 
 
 class Runs(Protocol):
@@ -146,27 +146,27 @@ class KeyedRequests:
         known = await self._store.keyed_request(new.id)
         if known is None or not known.is_remembered(new.begun_at):
             await self._store.write(Batch(keyed_requests=(new,)))
-            return await self._answer(new, self._begin(new), make(), runs)
+            return await self._answer(self._begin(new), make(), runs)
         if known.fingerprint != new.fingerprint:
             raise errors.KEY_REUSED()
-        stored = self._begin(known).replay()
+        run = self._begin(known)
+        stored = run.replay()
         if stored is not None:
             return stored
-        run = self._begin(known)
         made = await runs.find_made(run, make())
         if made is not None:
             return await self._store_answer(run, made)
-        return await self._answer(known, self._begin(known), make(), runs)
+        return await self._answer(self._begin(known), make(), runs)  # anew, so that the reserved ids come again
 
     def _begin(self, request: KeyedRequest) -> KeyedRun:
         return KeyedRun(request, self._ids, self._secret_of(request.reserved))
 
-    async def _answer(self, request: KeyedRequest, run: KeyedRun, asked: Request, runs: Runs) -> Response:
+    async def _answer(self, run: KeyedRun, asked: Request, runs: Runs) -> Response:
         response = await runs.run(run, asked)
         if run.is_stored or response.status_code == 500:
             return response  # 500: nobody knows how far it got; the next one looks at what is there
         if response.status_code > 500 or response.status_code == 429:
-            await self._write(Batch(forgotten_requests=(request.id,)))
+            await self._write(Batch(forgotten_requests=(run.request.id,)))
             return response
         return await self._store_answer(run, response)
 

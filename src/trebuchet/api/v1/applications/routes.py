@@ -19,7 +19,7 @@ from trebuchet.api.v1.applications.wire import (
 )
 from trebuchet.base.ids import ApplicationId
 from trebuchet.model.application import Application
-from trebuchet.store.interface import Batch
+from trebuchet.store.interface import NOTHING, Batch
 
 
 async def list_applications(context: Context) -> Response:
@@ -61,7 +61,7 @@ async def delete_application(context: Context) -> Response:
     async with context.deps.changes:
         application = await own_application(context)
         remove = partial(context.deps.store.delete_application, application.id)
-        return await context.commit(Batch(), empty(), write=remove)
+        return await context.commit(NOTHING, empty(), write=remove)
 
 
 async def own_application(context: Context) -> Application:
