@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trebuchet.api.body import read_json_object
+from trebuchet.api.body import read_json_object, read_optional_object
 from trebuchet.api.dependencies import ApiDependencies
 from trebuchet.api.fields import Model, read_object
 from trebuchet.api.idempotency import KeyedRun
@@ -62,6 +62,10 @@ class Context:
     async def body(self, model: type[Model]) -> Model:
         """The JSON body. Raises `ApiError`."""
         return read_object(model, await read_json_object(self.request))
+
+    async def optional_body(self, model: type[Model]) -> Model:
+        """The same where nothing need be sent. Raises `ApiError`."""
+        return read_object(model, await read_optional_object(self.request))
 
     def query(self, model: type[Model]) -> Model:
         """The query; empty parameters count as not sent. Raises `ApiError`."""

@@ -6,9 +6,7 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from trebuchet.api import errors
-from trebuchet.api.body import read_optional_object
 from trebuchet.api.context import Context
-from trebuchet.api.fields import read_object
 from trebuchet.api.operation import Creates, Operation
 from trebuchet.api.paging import PageQuery
 from trebuchet.api.responses import empty, json_response
@@ -111,7 +109,7 @@ async def delete_endpoint(context: Context) -> Response:
 async def create_token(context: Context) -> Response:
     """Make a token: a password of the endpoint that ends by itself."""
     await own_endpoint(context)
-    body = read_object(CreateTokenBody, await read_optional_object(context.request))
+    body = await context.optional_body(CreateTokenBody)
     deps = context.deps
     async with deps.changes:
         endpoint = await own_endpoint(context)

@@ -3,9 +3,7 @@
 from starlette.responses import Response
 
 from trebuchet.api import errors
-from trebuchet.api.body import read_optional_object
 from trebuchet.api.context import Context
-from trebuchet.api.fields import read_object
 from trebuchet.api.operation import Creates, Operation
 from trebuchet.api.responses import json_response
 from trebuchet.api.v1.calls.routes import own_call
@@ -22,7 +20,7 @@ from trebuchet.base.ids import RecordingId, TranscriptionId
 async def create_transcription(context: Context) -> Response:
     """Have a finished recording transcribed; any number of times."""
     recording = await own_recording(context)
-    read_object(CreateTranscriptionBody, await read_optional_object(context.request))
+    await context.optional_body(CreateTranscriptionBody)
     new_id = context.deps.ids.transcription()
     await context.deps.transcriptions.transcribe(recording, transcription_id=new_id)
     return _created(context, recording.id, new_id)
