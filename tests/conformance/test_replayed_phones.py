@@ -1,8 +1,5 @@
 """Numbers, domains, endpoints, the account and its errors as the Ruby, Java and C# clients ask for them."""
 
-import asyncio
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,15 +17,6 @@ LINES_SINCE = {
 }
 """Each writes dates, if any, in its own form."""
 REGISTERED = "200 OK () ["
-
-
-async def operate(stage: Stage, *arguments: str) -> None:
-    program = Path(sys.executable).with_name("trebuchet")
-    data = str(stage.server.folder / "data")
-    process = await asyncio.create_subprocess_exec(
-        str(program), *arguments, "--data", data, stdout=asyncio.subprocess.DEVNULL
-    )
-    assert await process.wait() == 0
 
 
 async def registers(stage: Stage, address: str, password: str) -> None:
@@ -74,7 +62,7 @@ async def test_available_numbers(stage: Stage, replay: Replay) -> None:
     area = AREAS[replay.name]
     free = f"+1888555{area}1"
     for number in (f"+1{area}5550142", f"+1{area}5550143", free):
-        await operate(stage, "number", "add", number)
+        await stage.server.operate("number", "add", number)
     local = await replay("search local numbers", {"areaCode": area, "quantity": 5})
     assert {item["number"] for item in local} == {f"+1{area}5550142", f"+1{area}5550143"}
     assert {item["price"] for item in local} == {"0.00"}
@@ -86,7 +74,7 @@ async def test_available_numbers(stage: Stage, replay: Replay) -> None:
 async def test_csharp_orders_numbers(stage: Stage, csharp: Replay) -> None:
     """Its POST has a query and an empty string as body."""
     for number in ("+15425550142", "+15425550143", "+18885550542"):
-        await operate(stage, "number", "add", number)
+        await stage.server.operate("number", "add", number)
     (ordered,) = await csharp("order local numbers", {"areaCode": "542", "quantity": 1})
     assert ordered["number"] == "+15425550142"
     number_id = csharp.rules.id_in(ordered["location"], f"{csharp.base}/phoneNumbers")
@@ -100,7 +88,7 @@ async def test_csharp_orders_numbers(stage: Stage, csharp: Replay) -> None:
 
 
 async def test_number_info(stage: Stage, replay: Replay) -> None:
-    await operate(stage, "cnam", "add", "+19195550188", "ACME")
+    await stage.server.operate("cnam", "add", "+19195550188", "ACME")
     for path in ("+19195550188", "%2B19195550188"):
         found = await replay("look up a number", path)
         assert (found["name"], found["number"]) == ("ACME", "+19195550188")

@@ -2,9 +2,7 @@
 
 import asyncio
 import base64
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,15 +38,6 @@ def voice(stage: Stage) -> PythonClient:
 async def node(stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[NodeClient]:
     async with NodeClient(stage.server.http, request.param) as client:
         yield client
-
-
-async def operate(stage: Stage, *arguments: str) -> None:
-    program = Path(sys.executable).with_name("trebuchet")
-    data = str(stage.server.folder / "data")
-    process = await asyncio.create_subprocess_exec(
-        str(program), *arguments, "--data", data, stdout=asyncio.subprocess.DEVNULL
-    )
-    assert await process.wait() == 0
 
 
 async def recorded(stage: Stage) -> tuple[str, dict[str, Any]]:
@@ -127,7 +116,7 @@ async def voice_transactions(stage: Stage) -> list[dict[str, Any]]:
 
 async def test_available_numbers(stage: Stage, account: PythonClient) -> None:
     for number in ("+14155550142", "+14155550143", "+18885550142", "+18885550143"):
-        await operate(stage, "number", "add", number)
+        await stage.server.operate("number", "add", number)
     assert {item["number"] for item in await account.search_available_local_numbers(area_code="415")} == {
         "+14155550142",
         "+14155550143",
@@ -151,8 +140,8 @@ async def test_available_numbers(stage: Stage, account: PythonClient) -> None:
 async def test_numbers_of_a_place(stage: Stage, account: PythonClient) -> None:
     """Every filter: of what is available, and of what is had."""
     cary, apex = ("--city", "CARY", "--state", "NC", "--zip", "27511"), ("--city", "APEX", "--state", "NC")
-    await operate(stage, "number", "add", "+19195550101", *cary)
-    await operate(stage, "number", "add", "+19195560102", *apex)
+    await stage.server.operate("number", "add", "+19195550101", *cary)
+    await stage.server.operate("number", "add", "+19195560102", *apex)
 
     async def found(**query: Any) -> list[str]:
         return sorted(item["number"] for item in await account.search_available_local_numbers(**query))
@@ -173,7 +162,7 @@ async def test_available_numbers_by_node(stage: Stage, node: NodeClient) -> None
     area = AREA_CODES[node.version]
     free = f"+1888555{area}1"
     for number in (f"+1{area}5550142", f"+1{area}5550143", free):
-        await operate(stage, "number", "add", number)
+        await stage.server.operate("number", "add", number)
     assert len(await node("AvailableNumber.search", "local", {"areaCode": area})) == 2
     (found,) = await node("AvailableNumber.search", "local", {"areaCode": area, "pattern": "*43"})
     assert found["number"] == f"+1{area}5550143"
@@ -192,7 +181,7 @@ async def test_available_numbers_by_node(stage: Stage, node: NodeClient) -> None
 
 
 async def test_number_info(stage: Stage, account: PythonClient, node: NodeClient) -> None:
-    await operate(stage, "cnam", "add", "+19195550188", "ACME")
+    await stage.server.operate("cnam", "add", "+19195550188", "ACME")
     assert (await account.get_number_info("+19195550188"))["name"] == "ACME"
     assert (await node("NumberInfo.get", "+19195550188"))["name"] == "ACME"
 

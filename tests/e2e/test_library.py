@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +34,6 @@ async def upload(server: Server, folder: Path, name: str, content: bytes, conten
     path = folder / "upload"
     path.write_bytes(content)
     return await server.curl("-T", str(path), "-H", f"Content-Type: {content_type}", f"/media/{name}")
-
-
-async def trebuchet(server: Server, *arguments: str) -> str:
-    """An operator's command on the data of a running server."""
-    program = Path(sys.executable).with_name("trebuchet")
-    process = await asyncio.create_subprocess_exec(
-        str(program), *arguments, "--data", str(server.folder / "data"), stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output
-    return output.decode()
 
 
 async def transcribed(server: Server, recording: dict[str, Any], transcription_id: str) -> dict[str, Any]:
@@ -179,7 +167,7 @@ async def test_numbers_come_from_the_operators_stock(stage: Stage) -> None:
     """The stock may change while the server runs."""
     local = f"{stage.server.http}/v1/availableNumbers/local?areaCode=919"
     assert (await stage.server.curl(local)).json == []
-    await trebuchet(stage.server, "number", "add", "+19195550142", "--city", "Cary", "--state", "NC", "--price", "0.60")
+    await stage.server.operate("number", "add", "+19195550142", "--city", "Cary", "--state", "NC", "--price", "0.60")
     (found,) = (await stage.server.curl(local)).json
     assert (found["number"], found["city"], found["price"]) == ("+19195550142", "Cary", "0.60")
     ordered = await stage.server.curl("-X", "POST", f"{local}&quantity=1")
@@ -187,7 +175,7 @@ async def test_numbers_come_from_the_operators_stock(stage: Stage) -> None:
     (item,) = ordered.json
     assert (await stage.server.get(item["location"]))["number"] == "+19195550142"
     assert (await stage.server.curl(local)).json == []
-    assert stage.server.user in await trebuchet(stage.server, "number", "list")
+    assert stage.server.user in await stage.server.operate("number", "list")
     application = await stage.server.bind("+19195550142", {"incomingCallUrl": stage.web.url, "autoAnswer": False})
     assert (await stage.server.get(item["location"]))["applicationId"] == application
     async with stage.phone("alice", SILENT_HZ) as alice:
@@ -198,7 +186,7 @@ async def test_numbers_come_from_the_operators_stock(stage: Stage) -> None:
 async def test_names_come_from_the_operators_table(stage: Stage) -> None:
     url = f"{stage.server.http}/v1/phoneNumbers/numberInfo/%2B19195550188"
     assert (await stage.server.curl(url)).json["code"] == "cnam-not-found"
-    await trebuchet(stage.server, "cnam", "add", "+19195550188", "ACME")
+    await stage.server.operate("cnam", "add", "+19195550188", "ACME")
     assert (await stage.server.curl(url)).json["name"] == "ACME"
 
 

@@ -104,6 +104,15 @@ class Server:
         """Act as this account from now on."""
         self.user, self.credentials = user, f"{token}:{secret}"
 
+    async def operate(self, *arguments: str) -> str:
+        """What an operator's command on the data of the running server prints."""
+        process = await asyncio.create_subprocess_exec(
+            *self.program, *arguments, "--data", str(self.folder / "data"), stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0, output
+        return output.decode()
+
     @property
     def user_url(self) -> str:
         return f"{self.http}/v1/users/{self.user}"
