@@ -12,16 +12,14 @@ how late they were and what they used of their core is printed. Where every run 
 """
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from lab.report import Figure, publish
-from media import LOSS_LIMIT, PHONES_LATE_SHARE
-from media_load import Shape, measure
+from media import LOSS_LIMIT, Run, carry, is_void
+from media_load import Shape
 
 SIZES = (50, 300, 1000)
 GROWTH = 1.1
@@ -34,25 +32,15 @@ FEWEST = 0.6
 """Of the wanted calls; with fewer the row says nothing."""
 PARTS = ("cost", "limit", "late")
 
-Result = dict[str, Any]
-
-
-def carry(shape: Shape, seconds: float, *, has_floor: bool = False) -> Result:
-    return asyncio.run(measure(shape, seconds, has_floor=has_floor))
-
-
-def is_void(result: Result) -> bool:
-    return bool(result["phones"]["late_share"] > PHONES_LATE_SHARE)
-
 
 class Calls:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.figures: list[Figure] = []
         self.notes: list[str] = []
-        self.details: dict[str, list[Result]] = {}
+        self.details: dict[str, list[Run]] = {}
 
-    def _keep(self, name: str, result: Result) -> Result:
+    def _keep(self, name: str, result: Run) -> Run:
         self.details.setdefault(name, []).append(result)
         phones = result["phones"]
         print(
@@ -63,7 +51,7 @@ class Calls:
         )
         return result
 
-    def _valid(self, name: str, shape: Shape, seconds: float, *, has_floor: bool = False) -> Result | None:
+    def _valid(self, name: str, shape: Shape, seconds: float, *, has_floor: bool = False) -> Run | None:
         """A run that counts: void ones are made again once."""
         for _ in range(2):
             result = self._keep(name, carry(shape, seconds, has_floor=has_floor))
@@ -72,7 +60,7 @@ class Calls:
         return None
 
     def cost(self) -> None:
-        rounds: list[dict[int, Result]] = []
+        rounds: list[dict[int, Run]] = []
         for _ in range(self.options.runs):
             results = {size: self._valid(f"{size} bridged", Shape(size, record="none"), self.options.seconds,
                                          has_floor=True) for size in SIZES}  # fmt: skip
@@ -105,9 +93,9 @@ class Calls:
                 continue
             self._add_limit(name, wanted, calls, runs)
 
-    def _limit_runs(self, calls: int, record: str) -> list[Result] | None:
+    def _limit_runs(self, calls: int, record: str) -> list[Run] | None:
         """`None` when the phones were late in a run and in its repetition."""
-        runs: list[Result] = []
+        runs: list[Run] = []
         for _ in range(self.options.runs):
             result = self._valid(f"{calls} bridged, {record} recorded", Shape(calls, record=record),
                                  self.options.seconds)  # fmt: skip
@@ -116,7 +104,7 @@ class Calls:
             runs.append(result)
         return runs
 
-    def _add_limit(self, name: str, wanted: int, calls: int, runs: list[Result]) -> None:
+    def _add_limit(self, name: str, wanted: int, calls: int, runs: list[Run]) -> None:
         held = [float(calls if is_sound(run) else 0) for run in runs]
         self.figures += [
             Figure(name, "calls", held, at_least=float(wanted)),
@@ -146,7 +134,7 @@ class Calls:
         ]  # fmt: skip
 
 
-def is_sound(run: Result) -> bool:
+def is_sound(run: Run) -> bool:
     """All calls lived, what was lost is within the limit, and everybody heard the right tone."""
     loss = 100 * max(run["loss_in"], run["loss_out"])
     wanted = run["calls"] if run["record"] == "one" else 0

@@ -26,7 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from lab.full_log import Filled, full_log
-from lab.load import DISTURBED_SHARE, Bench, Run, application
+from lab.load import Bench, Run, application
 from lab.report import FOLDER, Figure, publish
 from lab.server import NUMBER, SECRET, TOKEN, USER, Server, running
 
@@ -198,9 +198,7 @@ def report(full: Side, empty: Side, filled: Filled, rate: float) -> list[Figure]
 def notes_of(name: str, side: Side) -> list[str]:
     notes = [f"{name}: {problem}" for problem in side.problems]
     for number, run in enumerate(side.loads, 1):
-        notes += [f"{name}, run {number}: {problem}" for problem in run.problems]
-        if run.others_share > DISTURBED_SHARE:
-            notes.append(f"{name}, run {number}: disturbed, other programs used {run.others_share:.0%} of the machine")
+        notes += [f"{name}, run {number}: {remark}" for remark in run.remarks]
     return notes
 
 

@@ -39,6 +39,10 @@ def carry(shape: Shape, seconds: float, *, has_floor: bool = False) -> Run:
     return asyncio.run(measure(shape, seconds, has_floor=has_floor))
 
 
+def is_void(run: Run) -> bool:
+    return bool(run["phones"]["late_share"] > PHONES_LATE_SHARE)
+
+
 def forward(calls: int, seconds: float) -> Run:
     return asyncio.run(rtpengine.measure(calls, seconds, [sys.executable, media_phones.__file__]))
 
@@ -55,7 +59,7 @@ class Media:
         runs: list[tuple[Run, ...]] = []
         for _ in range(2 * self.wanted):
             run = tuple(side() for side in sides)
-            if max(side["phones"]["late_share"] for side in run) > PHONES_LATE_SHARE:
+            if any(map(is_void, run)):
                 self.void += 1
             else:
                 runs.append(run)

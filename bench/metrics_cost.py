@@ -26,7 +26,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab.load import DISTURBED_SHARE, EVENTS_PER_CALL, Bench, Run, application
+from lab.load import EVENTS_PER_CALL, Bench, Run, application
 from lab.processes import Meter
 from lab.report import Figure, publish
 from lab.server import Server, running
@@ -167,9 +167,7 @@ class Cost:
         return run, len(lengths)
 
     def _note(self, run: Run) -> Run:
-        self.notes += run.problems
-        if run.others_share > DISTURBED_SHARE:
-            self.notes.append(f"disturbed, other programs used {run.others_share:.0%} of the machine")
+        self.notes += run.remarks
         return run
 
     def idle_scrape_ms(self) -> float:

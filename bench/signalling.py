@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import sipp
-from lab.load import DISTURBED_SHARE, Bench, Run, application, caller
+from lab.load import Bench, Run, application, caller
 from lab.processes import Meter, descriptors, memory_kb
 from lab.report import Figure, publish
 from lab.server import running
@@ -46,9 +46,7 @@ class Signalling:
                 getattr(self, part)()
 
     def _note(self, what: str, run: Run) -> None:
-        self.notes += [f"{what}: {problem}" for problem in run.problems]
-        if run.others_share > DISTURBED_SHARE:
-            self.notes.append(f"{what}: disturbed, other programs used {run.others_share:.0%} of the machine")
+        self.notes += [f"{what}: {remark}" for remark in run.remarks]
 
     def cpu(self) -> None:
         """CPU a call at the given rate, and what SIPp's UAS needs for the SIP part."""

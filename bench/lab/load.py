@@ -86,6 +86,13 @@ class Run:
         return 1e3 * self.server.by_pid[self.main_pid] / max(1, self.calls.completed)
 
     @property
+    def remarks(self) -> list[str]:
+        """The problems, and whether others disturbed it."""
+        if self.others_share <= DISTURBED_SHARE:
+            return self.problems
+        return [*self.problems, f"disturbed, other programs used {self.others_share:.0%} of the machine"]
+
+    @property
     def is_clean(self) -> bool:
         return not self.calls.failed and not self.problems
 
