@@ -43,12 +43,9 @@ def die_in_write(world: ApiWorld, *, at: int, is_committed: bool) -> Callable[[]
             await write(batch, then)
         raise Crash
 
-    world.store.write = crash  # type: ignore[method-assign]  # dies on the way
-
-    def restart() -> None:
-        world.store.write = write  # type: ignore[method-assign]  # works again
-
-    return restart
+    patch = pytest.MonkeyPatch()
+    patch.setattr(world.store, "write", crash)
+    return patch.undo
 
 
 async def send(world: ApiWorld, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
@@ -122,7 +119,12 @@ CHANGES: list[tuple[str, Callable[[ApiWorld], Awaitable[str]], str, Any]] = [
 
 @pytest.mark.parametrize(("method", "prepare", "more", "body"), CHANGES)
 async def test_done_is_answered(
-    world: ApiWorld, method: str, prepare: Callable[[ApiWorld], Awaitable[str]], more: str, body: Any
+    world: ApiWorld,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    prepare: Callable[[ApiWorld], Awaitable[str]],
+    more: str,
+    body: Any,
 ) -> None:
     """The process dies as soon as the change is committed; whoever asks again hears what the first would have heard,
     and nothing is done a second time."""
@@ -139,7 +141,7 @@ async def test_done_is_answered(
         writes += 1
         await write(batch, then)
 
-    world.store.write = count  # type: ignore[method-assign]  # still writes
+    monkeypatch.setattr(world.store, "write", count)
     answers = [await send(world, method, path, body) for _ in range(2)]
     assert {answer.status_code for answer in answers} <= {200, 201}, answers[0].text
     assert [answer.headers["idempotent-replayed"] for answer in answers] == ["true", "true"]
