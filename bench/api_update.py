@@ -16,10 +16,10 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -27,14 +27,12 @@ from trebuchet.api.app import create_app
 from trebuchet.api.dependencies import ApiDependencies
 from trebuchet.api.serve import make_server
 from trebuchet.base.clock import SystemClock
-from trebuchet.base.ids import AccountId, CallId, Ids, TranscriptionId
+from trebuchet.base.ids import AccountId, CallId, Ids
 from trebuchet.base.rand import SystemRand
-from trebuchet.calls.commands import CreateCall, UpdateCall
+from trebuchet.calls.commands import CallCommands, TranscriptionCommands, UpdateCall
+from trebuchet.calls.meeting_commands import BridgeCommands, ConferenceCommands
 from trebuchet.events.feed import Feed
 from trebuchet.model.account import Account
-from trebuchet.model.call import WebhookTarget
-from trebuchet.model.recording import Recording
-from trebuchet.model.transcription import Transcription
 from trebuchet.secret_key import KEY_BYTES, RequestSecrets
 from trebuchet.store.interface import Batch
 from trebuchet.store.memory import MemoryStore
@@ -44,29 +42,11 @@ WARM_UP = 500
 USER, TOKEN, SECRET = "u-bench", "t-bench", "s-bench"
 
 
-@dataclass
-class NoCalls:
-    """Takes every command and does nothing."""
-
-    updates: list[UpdateCall] = field(default_factory=list)
-
-    async def create(self, command: CreateCall) -> CallId:
-        return CallId("c-new")
+class NoControl:
+    """Call control of which one command alone is asked: it takes every update and does nothing."""
 
     async def update(self, command: UpdateCall) -> CallId | None:
         return None
-
-
-class NoTranscriptions:
-    """Is never asked here."""
-
-    async def transcribe(
-        self,
-        recording: Recording,
-        webhook: WebhookTarget | None = None,
-        transcription_id: TranscriptionId | None = None,
-    ) -> Transcription:
-        raise NotImplementedError
 
 
 async def ignore(_: object) -> None:
@@ -85,8 +65,10 @@ async def serve(listener: socket.socket, report: "multiprocessing.connection.Con
     app = create_app(
         ApiDependencies(
             store=store,
-            calls=NoCalls(),
-            transcriptions=NoTranscriptions(),
+            calls=cast(CallCommands, NoControl()),
+            bridges=cast(BridgeCommands, NoControl()),
+            conferences=cast(ConferenceCommands, NoControl()),
+            transcriptions=cast(TranscriptionCommands, NoControl()),
             feed=Feed(lambda _: lambda: None, store),
             report_error=ignore,
             ids=Ids(SystemRand()),

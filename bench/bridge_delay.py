@@ -121,7 +121,8 @@ async def _measure(pool: MediaPlanePool, folder: Path, calls: int, seconds: floa
     stage.ports += ends
     await stage.tear_down()
     assert first is not None and last is not None
-    return json.loads(said) | {"late_ticks": last.late_ticks - first.late_ticks, "phones": heard}
+    result: dict[str, Any] = json.loads(said)
+    return result | {"late_ticks": last.late_ticks - first.late_ticks, "phones": heard}
 
 
 async def _child(*arguments: str) -> asyncio.subprocess.Process:
@@ -139,7 +140,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.ends:
         take_precedence()
-        print(json.dumps(speak(*options.ends, options.seconds)))
+        print(json.dumps(speak(options.ends[0], options.ends[1], options.seconds)))
         return
     runs = [asyncio.run(measure(options.calls, options.seconds)) for _ in range(options.runs)]
     shares = [quantiles(run["delays_ms"], n=100) for run in runs]

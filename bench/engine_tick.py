@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> dict[str, float]:
     engine = Engine(options.ports, SeededRand(1), time.perf_counter)
     prepare(engine, options)
     peers = Peers(engine, options.ports, options.packet_ms, options.loss, Law.PCMA if options.alaw else Law.PCMU)
-    spent = []
+    spent: list[float] = []
     for number in range(options.ticks + WARM_UP_TICKS):
         if number == WARM_UP_TICKS:
             engine.stage_seconds()

@@ -148,7 +148,7 @@ class Side:
                     client.ask_ms(path(call_id))
                 self.times[kind].append([client.ask_ms(path(call_id)) for call_id in calls])
             last = server.stored()["calls"] // PAGE_SIZE
-            pages = [client.ask_ms(f"/calls?size={PAGE_SIZE}&page={last - back}") for back in range(LAST_PAGES)]
+            pages = [client.ask_ms(f"/calls?size={PAGE_SIZE}&page={max(0, last - back)}") for back in range(LAST_PAGES)]
             self.last_page.append(quantile(pages, 0.5))
 
     def _ask_cold(self, server: Server, number: int) -> None:

@@ -210,14 +210,15 @@ async def load(pool: MediaPlanePool, folder: Path, shape: Shape, seconds: float)
 
 def show(result: dict[str, Any]) -> None:
     phones = result["phones"]
+    floor = result["floor_cpu_percent"]
+    ratio = f"{result['worker_cpu_percent'] / floor:.2f}" if floor else "unknown: too little to be measured"
     is_void = phones["late_share"] > 0.01
     print(
         f"{result['calls']} calls, {result['shape']}, recorded: {result['record']}\n"
         f"  worker CPU        {result['worker_cpu_percent']:.1f} % of a core,"
         f" {result['cpu_percent_per_100_calls']:.2f} % per 100 calls (tick load {result['load']:.2f})\n"
-        f"  bare system calls {result['floor_cpu_percent']:.1f} % of a core,"
-        f" {result['floor_cpu_percent'] / result['calls'] * 100:.2f} % per 100 calls;"
-        f" ratio {result['worker_cpu_percent'] / result['floor_cpu_percent']:.2f}\n"
+        f"  bare system calls {floor:.1f} % of a core, {floor / result['calls'] * 100:.2f} % per 100 calls;"
+        f" ratio {ratio}\n"
         f"  loss              in {result['loss_in']:.5%}, out {result['loss_out']:.5%},"
         f" concealed {result['concealed_share']:.4%}\n"
         f"  worker lateness   {result['late_ticks']} of {result['ticks']} ticks > 5 ms,"

@@ -72,7 +72,7 @@ async def drive(host: str, port: int, call_ids: list[str], rate: float, seconds:
     """The client's process. Without calls it asks for the server's health."""
     client, gaps, late = Client(host, port), random.Random(1), []
     await client.connect()
-    tasks = []
+    tasks: list[asyncio.Task[None]] = []
     began = due = time.perf_counter()
     while (due := due + gaps.expovariate(rate)) < began + seconds:
         if due > time.perf_counter():

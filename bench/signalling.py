@@ -30,6 +30,8 @@ LIMIT_STEP = 100.0
 LIMIT_SECONDS = 4.0
 WARM_UP_CALLS_S = 2.0
 HOLD_RATE = 200.0
+REFUSAL = '"no room for calls"'
+"""What the server logs while it refuses: beyond the limit it should."""
 
 
 class Signalling:
@@ -87,11 +89,11 @@ class Signalling:
                 self.notes.append(f"set-up run {number + 1}: failures {ours[-1]['failures']}")
             with sipp.answering(self.bench.folder) as (_, target):
                 theirs.append(caller(target, SETUP_RATE, self.options.seconds))
-        for share, target in (("p50", 5.0), ("p99", 25.0), ("worst", None)):
+        for share, at_most in (("p50", 5.0), ("p99", 25.0), ("worst", None)):
             key = f"setup_{share}_ms"
             self.figures.append(
                 Figure(
-                    f"INVITE to 200 at {SETUP_RATE:g}/s, {share}", "ms", [run[key] for run in ours], at_most=target,
+                    f"INVITE to 200 at {SETUP_RATE:g}/s, {share}", "ms", [run[key] for run in ours], at_most=at_most,
                     comparator="SIPp UAS", comparator_runs=[run[key] for run in theirs],
                 )
             )  # fmt: skip
@@ -175,8 +177,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running() as server, application(server) as app:
         signalling = Signalling(Bench(server, app, Path(folder)), options)
         signalling.run()
-        if text := server.log_text():
-            signalling.notes.append(f"the server's log is not empty: {text[:300]}")
+        if unexpected := [line for line in server.log_text().splitlines() if REFUSAL not in line]:
+            signalling.notes.append(f"the server's log is not empty: {unexpected[0][:300]}")
         publish("signalling", signalling.figures, signalling.notes, signalling.details)
 
 

@@ -15,7 +15,7 @@ import time
 from trebuchet.base.rand import SystemRand
 from trebuchet.sip.core import UserAgentConfig
 from trebuchet.sip.message import parse_message
-from trebuchet.sip.outputs import Flow, IncomingInvite, Send
+from trebuchet.sip.outputs import Flow, IncomingInvite, LegId, Send
 from trebuchet.sip.user_agent import UserAgent
 
 RATE_PER_S = 300
@@ -50,8 +50,9 @@ def to_tag_of(data: bytes) -> str:
     return ";tag=" + line.rpartition(b"tag=")[2].decode()
 
 
-def drain(ua: UserAgent) -> tuple[int | None, bytes]:
-    leg, last = None, b""
+def drain(ua: UserAgent) -> tuple[LegId | None, bytes]:
+    leg: LegId | None = None
+    last = b""
     while (output := ua.poll_output()) is not None:
         if isinstance(output, Send):
             last = output.data

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-FOLDER = Path(__file__).parents[2] / "build" / "bench"
+FOLDER = Path(os.environ.get("BENCH_RESULTS") or Path(__file__).parents[2] / "build" / "bench")
 """Not kept in version control."""
 
 
