@@ -18,6 +18,7 @@ from trebuchet.calls.interfaces.log import (
     UnitOfWork,
 )
 from trebuchet.calls.interfaces.media import (
+    PLAIN_VOICE,
     AudioGroup,
     AudioGroupListener,
     Listening,
@@ -27,7 +28,6 @@ from trebuchet.calls.interfaces.media import (
     MediaPort,
     MediaUnavailable,
     NoCommonCodec,
-    PLAIN_VOICE,
     RecordingFinisher,
     SilenceLimit,
     StopReason,
@@ -37,10 +37,10 @@ from trebuchet.calls.interfaces.media import (
 )
 from trebuchet.calls.interfaces.prompts import (
     PromptError,
+    Prompts,
     PromptUnreachable,
     PromptUnsupported,
     PromptUrlInvalid,
-    Prompts,
     SpeechFailed,
 )
 from trebuchet.calls.interfaces.signalling import (
@@ -56,6 +56,7 @@ from trebuchet.calls.interfaces.signalling import (
 )
 
 __all__ = [
+    "PLAIN_VOICE",
     "Archive",
     "AudioGroup",
     "AudioGroupListener",
@@ -80,7 +81,6 @@ __all__ = [
     "NoCommonCodec",
     "NumberRoute",
     "OutgoingCall",
-    "PLAIN_VOICE",
     "PromptError",
     "PromptUnreachable",
     "PromptUnsupported",
