@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from trebuchet.base.ids import AccountId, CallId, GatherId
 from trebuchet.calls import gather as rules
-from trebuchet.calls.stimuli import BeginGather, GatherExpired, KeyPressed, StartGatherTimer, Status, Step
+from trebuchet.calls.effects import StartGatherTimer
+from trebuchet.calls.step import Status, Step
+from trebuchet.calls.stimuli import BeginGather, GatherExpired, KeyPressed
 from trebuchet.model.call import Call, CallState, Direction
 from trebuchet.model.event import DigitPressed, GatherFinished
 from trebuchet.model.gather import MAX_DIGITS, Gather, GatherReason

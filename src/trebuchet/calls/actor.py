@@ -19,7 +19,6 @@ from trebuchet.base.ids import CallId, MeetingId, RecordingId
 from trebuchet.base.units import RATE_HZ
 from trebuchet.base.values import frozen
 from trebuchet.calls.commands import CallNotReady, TransferFailed, UpdateCall, WrongCallState
-from trebuchet.calls.effects import EffectsPerformer
 from trebuchet.calls.inbox import Inbox
 from trebuchet.calls.interfaces import (
     CallPolicy,
@@ -38,7 +37,9 @@ from trebuchet.calls.interfaces import (
     UnitOfWork,
 )
 from trebuchet.calls.machine import Machine
+from trebuchet.calls.performer import EffectsPerformer
 from trebuchet.calls.recording import RecordingRules
+from trebuchet.calls.step import Status, Step
 from trebuchet.calls.stimuli import (
     Answer,
     Fail,
@@ -50,8 +51,6 @@ from trebuchet.calls.stimuli import (
     MeetingNews,
     Reject,
     StartTransfer,
-    Status,
-    Step,
     Stimulus,
 )
 from trebuchet.calls.transcribing import TranscriptionRules

@@ -20,6 +20,7 @@ from trebuchet.calls.commands import (
 from trebuchet.calls.interfaces import Archive, Prompts
 from trebuchet.calls.machine import Machine
 from trebuchet.calls.registry import Registry
+from trebuchet.calls.step import Status
 from trebuchet.calls.stimuli import (
     BeginAudio,
     BeginGather,
@@ -29,7 +30,6 @@ from trebuchet.calls.stimuli import (
     EndAudio,
     Following,
     SilenceKeys,
-    Status,
     Stimulus,
 )
 from trebuchet.model.call import Call

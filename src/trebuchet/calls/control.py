@@ -58,7 +58,8 @@ from trebuchet.calls.meeting_actor import MeetingCollaborators, Meetings
 from trebuchet.calls.reception import Reception
 from trebuchet.calls.recording import RecordingRules
 from trebuchet.calls.registry import Registry
-from trebuchet.calls.stimuli import Answer, Fail, HangUp, Reject, StartTransfer, Status, Stimulus
+from trebuchet.calls.step import Status
+from trebuchet.calls.stimuli import Answer, Fail, HangUp, Reject, StartTransfer, Stimulus
 from trebuchet.calls.transcribing import TranscriptionRules
 from trebuchet.calls.transfer import CallerId, choose_caller_id, diversion_headers
 from trebuchet.model.call import Call, CallState, Direction, TransferRequest, WebhookTarget

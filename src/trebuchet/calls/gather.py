@@ -10,18 +10,9 @@ from datetime import datetime
 from trebuchet.base.values import replace
 from trebuchet.calls import playback
 from trebuchet.calls.commands import AlreadyGathering
-from trebuchet.calls.stimuli import (
-    BeginGather,
-    CancelGather,
-    Effect,
-    GatherExpired,
-    KeyPressed,
-    SilenceKeys,
-    Status,
-    Step,
-    StopGatherTimer,
-    StopPlayback,
-)
+from trebuchet.calls.effects import Effect, StopGatherTimer, StopPlayback
+from trebuchet.calls.step import Status, Step
+from trebuchet.calls.stimuli import BeginGather, CancelGather, GatherExpired, KeyPressed, SilenceKeys
 from trebuchet.model.event import DigitPressed, GatherFinished
 from trebuchet.model.gather import Gather, GatherReason
 from trebuchet.model.playback import Playback, PlaybackKind

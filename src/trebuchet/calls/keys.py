@@ -4,7 +4,9 @@ from datetime import datetime
 
 from trebuchet.base.values import replace
 from trebuchet.calls.commands import DigitsNotSent
-from trebuchet.calls.stimuli import DialDigits, SendKeys, Status, Step
+from trebuchet.calls.effects import SendKeys
+from trebuchet.calls.step import Status, Step
+from trebuchet.calls.stimuli import DialDigits
 
 KEY_S = 0.24
 """A key on its way: 100 ms, the end of its event, and 100 ms between two."""

@@ -32,49 +32,50 @@ from typing import Any
 from trebuchet.base.values import frozen, replace
 from trebuchet.calls import gather, keys, meeting, playback
 from trebuchet.calls.commands import UpdateCall, WrongCallState
+from trebuchet.calls.effects import (
+    AnswerLeg,
+    CloseMedia,
+    Effect,
+    HangUpLeg,
+    Join,
+    Leave,
+    OfferJoin,
+    PlayRingback,
+    RejectLeg,
+    StopPlayback,
+    StopRingTimer,
+    Tell,
+)
 from trebuchet.calls.interfaces import Refusal
 from trebuchet.calls.recording import RecordingRules
+from trebuchet.calls.step import Status, Step
 from trebuchet.calls.stimuli import (
     Answer,
-    AnswerLeg,
     BeginAudio,
     BeginGather,
     BeginRecording,
     CancelGather,
-    CloseMedia,
     DialDigits,
-    Effect,
     EndAudio,
     EnterBridge,
     EnterConference,
     Fail,
     GatherExpired,
     HangUp,
-    HangUpLeg,
-    Join,
     KeyPressed,
-    Leave,
     LeaveMeeting,
     LegAnswered,
     LegEnded,
     LegRang,
-    OfferJoin,
     OtherEnded,
     PlaybackEnded,
-    PlayRingback,
     Reject,
-    RejectLeg,
     RingExpired,
     SilenceKeys,
     StartTransfer,
-    Status,
-    Step,
     Stimulus,
-    StopPlayback,
-    StopRingTimer,
     TargetAnswered,
     TargetReady,
-    Tell,
 )
 from trebuchet.model.call import Call, CallState, Direction
 from trebuchet.model.cause import Blame, Cause

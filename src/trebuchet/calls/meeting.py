@@ -12,21 +12,10 @@ from datetime import datetime
 from trebuchet.base.ids import ConferenceId
 from trebuchet.base.values import replace
 from trebuchet.calls import gather
+from trebuchet.calls.effects import Effect, Leave, TellMeeting
 from trebuchet.calls.meeting_commands import CallConnected, ConferenceMismatch
-from trebuchet.calls.stimuli import (
-    CallGone,
-    CallUp,
-    Effect,
-    EnterBridge,
-    EnterConference,
-    KeyFor,
-    KeyPressed,
-    Leave,
-    LeaveMeeting,
-    Status,
-    Step,
-    TellMeeting,
-)
+from trebuchet.calls.step import Status, Step
+from trebuchet.calls.stimuli import CallGone, CallUp, EnterBridge, EnterConference, KeyFor, KeyPressed, LeaveMeeting
 
 
 def enter_bridge(status: Status, wanted: EnterBridge, at: datetime) -> Step:

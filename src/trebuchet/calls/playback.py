@@ -11,17 +11,9 @@ from datetime import datetime
 
 from trebuchet.base.values import replace
 from trebuchet.calls.commands import NothingPlays
-from trebuchet.calls.stimuli import (
-    BeginAudio,
-    Effect,
-    EndAudio,
-    Play,
-    PlaybackEnded,
-    StartGatherTimer,
-    Status,
-    Step,
-    StopPlayback,
-)
+from trebuchet.calls.effects import Effect, Play, StartGatherTimer, StopPlayback
+from trebuchet.calls.step import Status, Step
+from trebuchet.calls.stimuli import BeginAudio, EndAudio, PlaybackEnded
 from trebuchet.model.event import Fact, PlaybackChanged
 from trebuchet.model.gather import Gather
 from trebuchet.model.playback import Playback, PlaybackKind

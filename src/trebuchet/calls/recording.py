@@ -11,7 +11,9 @@ from trebuchet.calls.commands import (
     UpdateCall,
     WrongCallState,
 )
-from trebuchet.calls.stimuli import BeginRecording, StartRecorder, Status, Step, StopRecorder
+from trebuchet.calls.effects import StartRecorder, StopRecorder
+from trebuchet.calls.step import Status, Step
+from trebuchet.calls.stimuli import BeginRecording
 from trebuchet.model.call import Call, CallState
 from trebuchet.model.recording import Recording, RecordingSettings, RecordingState
 

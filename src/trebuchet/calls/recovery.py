@@ -15,7 +15,8 @@ from trebuchet.calls.interfaces import (
     UnitOfWork,
 )
 from trebuchet.calls.machine import Machine
-from trebuchet.calls.stimuli import Fail, Status
+from trebuchet.calls.step import Status
+from trebuchet.calls.stimuli import Fail
 from trebuchet.calls.transcribing import TranscriptionRules
 from trebuchet.model.call import Call
 from trebuchet.model.cause import Blame, Cause

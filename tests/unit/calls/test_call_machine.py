@@ -12,15 +12,16 @@ from trebuchet.base.rand import SeededRand
 from trebuchet.base.values import replace
 from trebuchet.calls.commands import CommandError, WrongCallState
 from trebuchet.calls.diagram import MEANINGS, page
+from trebuchet.calls.effects import CloseMedia, Tell
 from trebuchet.calls.machine import COMMANDS, TABLE, Machine, Phase, phase_of
 from trebuchet.calls.recording import RecordingRules
+from trebuchet.calls.step import Status
 from trebuchet.calls.stimuli import (
     Answer,
     BeginAudio,
     BeginGather,
     BeginRecording,
     CancelGather,
-    CloseMedia,
     DialDigits,
     EndAudio,
     EnterBridge,
@@ -39,11 +40,9 @@ from trebuchet.calls.stimuli import (
     RingExpired,
     SilenceKeys,
     StartTransfer,
-    Status,
     Stimulus,
     TargetAnswered,
     TargetReady,
-    Tell,
 )
 from trebuchet.model.call import Call, CallState, Direction, TransferRequest
 from trebuchet.model.cause import Blame, Cause
