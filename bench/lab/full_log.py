@@ -8,7 +8,6 @@ the times of day inside the documents stay those of the calls they were copied f
 import base64
 import contextlib
 import json
-import os
 import random
 import shutil
 import sqlite3
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from lab.load import EVENTS_PER_CALL, Bench, application
 from lab.server import running
+from trebuchet.base.disk import sync
 from trebuchet.base.ids import Ids
 from trebuchet.base.rand import SeededRand
 
@@ -70,7 +70,7 @@ def _make(folder: Path, events: int) -> Filled:
             database.execute(f"PRAGMA {pragma}").close()
         _multiply(database, events // EVENTS_PER_CALL)
         database.execute("PRAGMA journal_mode = WAL").close()
-    _sync(path)
+    sync(path)
     filled = Filled(events, path.stat().st_size, time.monotonic() - began)
     (unfinished / MARK).write_text(json.dumps(asdict(filled)))
     unfinished.rename(folder)
@@ -83,11 +83,6 @@ def _take_real_calls(data: Path) -> None:
         run = Bench(server, app, server.folder).call(TEMPLATE_RATE, TEMPLATES / TEMPLATE_RATE)
         if not run.is_clean:
             raise SystemExit(f"the calls to copy are not in order: {run.problems}")
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 # --- copies

@@ -9,6 +9,7 @@ import hmac
 import os
 from pathlib import Path
 
+from trebuchet.base.disk import sync
 from trebuchet.base.errors import LocalError
 from trebuchet.base.ids import as_letters
 from trebuchet.base.rand import Rand
@@ -67,8 +68,4 @@ def _make_key(path: Path, rand: Rand) -> None:
         return
     finally:
         beside.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -18,7 +18,7 @@ PLACES = {
     BEFORE_COMMIT: (CallControl, "_outgoing_call"),
     AFTER_COMMIT: (CallActor, "begin_outgoing"),
     AFTER_INVITE: (KeyedRequests, "_store_answer"),
-    BEFORE_PUBLISH: (uploads, "_publish"),
+    BEFORE_PUBLISH: (uploads, "replace_durably"),
     BEFORE_CHANGE: (Context, "commit"),
     AFTER_CHANGE: (Context, "commit"),
 }

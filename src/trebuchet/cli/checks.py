@@ -1,7 +1,6 @@
 """The doctor's checks. Each looks at one thing, changes nothing that stays, and says in one line what it found."""
 
 import asyncio
-import ipaddress
 import os
 import resource
 import shutil
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trebuchet.base.errors import TrebuchetError
+from trebuchet.base.hosts import is_loopback
 from trebuchet.base.units import RATE_HZ
 from trebuchet.config import Settings, SocketAddress
 from trebuchet.model.prompt import Sentence
@@ -106,20 +106,13 @@ def check_sip_ports(settings: Settings) -> Finding:
     return Finding("sip ports", False, "; ".join(troubles), "stop what listens there, or choose another --sip")
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def check_trunks(settings: Settings) -> Finding:
     """Whether what is bound can reach them; asks no network."""
     trunks = settings.all_trunks
     if not trunks:
         return Finding("trunks", True, "none configured: only sip: addresses can be called, no numbers")
-    distant = [trunk.name for trunk in trunks if not _is_loopback(trunk.host)]
-    if distant and all(_is_loopback(address.host) for address in settings.sip):
+    distant = [trunk.name for trunk in trunks if not is_loopback(trunk.host)]
+    if distant and all(is_loopback(address.host) for address in settings.sip):
         text = f"{', '.join(distant)} cannot be reached from {', '.join(map(str, settings.sip))}"
         return Finding("trunks", False, text, "listen with --sip on an address of this machine that the trunk reaches")
     return Finding("trunks", True, ", ".join(f"{trunk.name} at {trunk.host}" for trunk in trunks))

@@ -2,14 +2,15 @@
 memory does not depend on the length. Runs only in a forked child with limits (`audio_child`): the file is a stranger's.
 """
 
-import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
 
+from trebuchet.base.disk import sync
 from trebuchet.base.units import FRAME_SAMPLES, RATE_HZ
 
 MAX_PROMPT_S = 2 * 3600
@@ -106,13 +107,5 @@ def encode(source: str, target: str) -> int:
                 out.write(np.zeros((FRAME_SAMPLES, sound.channels), np.int16))
     except soundfile.LibsndfileError as error:
         raise NotAudio(error.error_string) from None
-    _sync(target)
+    sync(Path(target))
     return samples
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

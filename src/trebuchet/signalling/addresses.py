@@ -4,7 +4,7 @@ import socket
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from trebuchet.signalling.door import read_address
+from trebuchet.base.hosts import is_loopback, read_address
 from trebuchet.signalling.link import Link
 
 MAX_REMEMBERED = 4096
@@ -26,7 +26,7 @@ class LocalAddresses:
         fitting = [link for link in self._links if link.transport == transport and self._fits(link, remote_host)]
         remote = read_address(remote_host)
         if len(fitting) > 1 and remote is not None:
-            return min(fitting, key=lambda link: _is_loopback(link.local[0]) != remote.is_loopback)
+            return min(fitting, key=lambda link: is_loopback(link.local[0]) != remote.is_loopback)
         return fitting[0] if fitting else None
 
     def _fits(self, link: Link, remote_host: str) -> bool:
@@ -53,11 +53,6 @@ class LocalAddresses:
             if len(self._facing) > MAX_REMEMBERED:
                 self._facing.popitem(last=False)
         return known
-
-
-def _is_loopback(host: str) -> bool:
-    address = read_address(host)
-    return address is not None and address.is_loopback
 
 
 def _ask_route(target: str) -> str | None:

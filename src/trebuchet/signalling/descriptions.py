@@ -1,7 +1,7 @@
 """Audio descriptions on both sides of the border: `MediaDescription` (ours) and `AudioStream` (SDP's)."""
 
+from trebuchet.base.hosts import read_address
 from trebuchet.model.media_description import Codec, MediaDescription, MediaDirection, SrtpKey
-from trebuchet.signalling.door import read_address
 from trebuchet.sip.errors import SipError
 from trebuchet.sip.offer_answer import AudioFormat, AudioStream, read_audio
 from trebuchet.sip.sdes import CryptoLine, parse_crypto

@@ -6,29 +6,12 @@ Out: this machine and configured hosts; a name is judged by its spelling first a
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
+from trebuchet.base.hosts import LOCAL_NAME, IpAddress, read_address
 from trebuchet.base.values import frozen
 from trebuchet.model.trunk import Trunk
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-LOCAL_NAME = "localhost"
-REMEMBERED = 4096
-"""Hosts whose reading is kept: every message asks several times about the same few."""
-
-
-@lru_cache(maxsize=REMEMBERED)
-def read_address(host: str) -> IpAddress | None:
-    """An IP literal, IPv4 in IPv6 unwrapped and zones cut off; `None` for a name."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
 
 
 @frozen

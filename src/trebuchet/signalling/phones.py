@@ -15,11 +15,12 @@ import structlog
 
 from trebuchet.base.clock import Clock
 from trebuchet.base.errors import TrebuchetError
+from trebuchet.base.hosts import read_address
 from trebuchet.base.ids import EndpointId
 from trebuchet.base.rand import Rand
 from trebuchet.base.values import frozen
 from trebuchet.model.endpoint import Binding, Domain, Endpoint, binding_id
-from trebuchet.signalling.door import read_address, read_network
+from trebuchet.signalling.door import read_network
 from trebuchet.signalling.phone_book import PhoneBook, SaveBindings
 from trebuchet.signalling.settings import PhoneSettings
 from trebuchet.sip.auth_server import Ha1

@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from trebuchet.base.errors import RemoteError
+from trebuchet.base.hosts import read_address
 from trebuchet.base.rand import Rand
 from trebuchet.base.values import frozen
 from trebuchet.signalling.dns import NEGATIVE_TTL_S, Dns, DnsFailure, Naptr, Records, Srv
-from trebuchet.signalling.door import read_address
 
 MAX_CACHED = 1024
 """Names kept; the least recently used goes first."""

@@ -11,11 +11,10 @@ from collections.abc import Callable
 import structlog
 
 from trebuchet.base.clock import Clock
-from trebuchet.base.hosts import bracketed
+from trebuchet.base.hosts import bracketed, read_address
 from trebuchet.base.rand import Rand
 from trebuchet.signalling.addresses import LocalAddresses
 from trebuchet.signalling.dns import Dns, SystemDns
-from trebuchet.signalling.door import read_address
 from trebuchet.signalling.link import Link
 from trebuchet.signalling.resolver import DEFAULT_PORTS, Resolver, Unresolvable
 from trebuchet.signalling.settings import Bind, SipSettings

@@ -4,6 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from trebuchet.base.disk import replace_durably
 from trebuchet.calls.interfaces import TranscriptionFailed
 from trebuchet.model.recording import Recording
 from trebuchet.model.transcription import Transcription
@@ -44,4 +45,4 @@ def _keep(path: Path, text: str) -> None:
         file.write(text.encode())
         file.flush()
         os.fsync(descriptor)
-    os.replace(draft, path)
+    replace_durably(draft, path)

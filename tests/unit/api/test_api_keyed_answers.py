@@ -302,7 +302,7 @@ async def test_an_upload_whose_place_fails_may_come_again(world: ApiWorld, monke
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(uploads, "_publish", full)
+        patched.setattr(uploads, "replace_durably", full)
         assert code(await put(world)) == (503, "media-unavailable")
     assert stored(world) == []
     assert (await put(world)).status_code == 200

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from trebuchet.api import errors
 from trebuchet.api.body import closing
 from trebuchet.api.headers import header
+from trebuchet.base.disk import replace_durably
 
 MAX_MEDIA_BYTES = 65 * 1024 * 1024
 """Largest file (API rule)."""
@@ -78,7 +79,7 @@ async def _save(request: Request, path: Path, name: str, size_bytes: int) -> byt
 async def publish(draft: Draft, target: Path) -> None:
     """The draft as the file `target`, which is on disk when this returns. Raises `ApiError`."""
     try:
-        await asyncio.to_thread(_publish, draft.path, target)
+        await asyncio.to_thread(replace_durably, draft.path, target)
     except OSError as error:
         raise errors.MEDIA_UNAVAILABLE(draft.name) from error
 
@@ -124,13 +125,3 @@ def _write(descriptor: int, data: bytes, note: Callable[[bytes], None]) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _publish(draft: Path, target: Path) -> None:
-    """The name, too, is on disk afterwards."""
-    os.replace(draft, target)
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
