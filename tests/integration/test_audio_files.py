@@ -1,10 +1,8 @@
-"""Audio files through the real audio process: formats, rates, damage, limits."""
+"""Audio files through the real audio process: formats, rates, damage."""
 
 import asyncio
 import os
-import resource
 import signal
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +12,8 @@ import pytest
 import pytest_asyncio
 import soundfile
 
-from support.load import children
 from trebuchet.base.ids import AccountId, CallId, RecordingId
-from trebuchet.media import audio_child, audio_jobs
+from trebuchet.media import audio_jobs
 from trebuchet.media.files import AudioFiles, AudioProcessFailed, NotAudio, RecordingFiles
 from trebuchet.media.wav import header
 from trebuchet.model.recording import Recording, RecordingState
@@ -155,11 +152,6 @@ async def test_a_missing_source_and_a_folder_that_cannot_be_written(audio: Audio
         await audio.decode_to_pcm(source, tmp_path / "no folder" / "a.pcm")
 
 
-def test_a_prompt_is_cut_at_the_limit(tmp_path: Path):
-    soundfile.write(tmp_path / "a.wav", sound(16_000, 1, 3.0), 16_000)
-    assert audio_jobs.decode(str(tmp_path / "a.wav"), str(tmp_path / "a.pcm"), max_seconds=2) == 16_000
-
-
 async def test_mp3_round_trip(audio: AudioFiles, tmp_path: Path):
     source, target, back = tmp_path / "a.wav", tmp_path / "a.mp3", tmp_path / "a.pcm"
     pcm = tone(HZ, 2.0)
@@ -196,55 +188,6 @@ async def test_a_killed_audio_process_costs_its_jobs_and_no_more(audio: AudioFil
     soundfile.write(source, sound(8000, 1, 0.5), 8000)
     assert await audio.decode_to_pcm(source, tmp_path / "b.pcm") == 4000
     assert audio.pid != pid
-
-
-HOARDERS = {
-    "memory": "bytearray(1 << 30)",
-    "file": "open('big', 'wb').truncate(1 << 30)",
-    "descriptors": "[os.open('/dev/null', os.O_RDONLY) for _ in range(100)]",
-}
-"""What a file might make a decoder do that it has taken over."""
-
-
-@pytest.mark.parametrize("kind", HOARDERS)
-async def test_nothing_can_be_hoarded_within_the_limits(tmp_path: Path, kind: str):
-    code = f"import os\nfrom trebuchet.media.audio_child import limit_resources\nlimit_resources()\n{HOARDERS[kind]}"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, cwd=tmp_path, stderr=asyncio.subprocess.PIPE
-    )
-    _, said = await process.communicate()
-    assert process.returncode == 1
-    assert said.decode().splitlines()[-1].startswith(("MemoryError", "OSError: [Errno 27]", "OSError: [Errno 24]"))
-
-
-async def test_every_job_runs_within_the_limits(audio: AudioFiles, tmp_path: Path):
-    """Seen from outside while one runs: a file long enough to be met at it."""
-    source = tmp_path / "a.wav"
-    soundfile.write(source, np.zeros((48_000 * 300, 2), np.int16), 48_000)
-    await audio.start()
-    assert audio.pid is not None
-    job = asyncio.create_task(audio.decode_to_pcm(source, tmp_path / "a.pcm"))
-    seen: set[tuple[bool, ...]] = set()
-    while not job.done():
-        seen |= {limits_of(pid) for pid in children(audio.pid)}
-        await asyncio.sleep(0.005)
-    assert await job == 300 * 8000
-    assert (True, True, True, True) in seen
-
-
-def limits_of(pid: int) -> tuple[bool, ...]:
-    """Whether the process is limited in memory, time, file size and descriptors."""
-    wanted = {
-        resource.RLIMIT_AS: 1 << 40,
-        resource.RLIMIT_CPU: audio_child.CPU_S,
-        resource.RLIMIT_FSIZE: audio_child.OUTPUT_BYTES,
-        resource.RLIMIT_NOFILE: audio_child.DESCRIPTORS,
-    }
-    try:
-        found = {kind: resource.prlimit(pid, kind)[1] for kind in wanted}
-    except ProcessLookupError:
-        return ()
-    return tuple(0 <= found[kind] <= most for kind, most in wanted.items())
 
 
 def recording(name: str) -> Recording:
