@@ -103,12 +103,18 @@ class Signalling:
     def limit(self) -> None:
         """The highest rate, in steps, at which no call fails; three climbs, each beginning near the last top."""
         tops: list[float] = []
+        costs: list[float] = []
         rate = self.options.rate
         for _ in range(self.options.runs):
-            tops.append(self._climb(rate))
-            rate = max(LIMIT_STEP, tops[-1] - LIMIT_STEP)
+            top, cost_ms = self._climb(rate)
+            tops.append(top)
+            costs.append(cost_ms)
+            rate = max(LIMIT_STEP, top - LIMIT_STEP)
         target = self.options.limit_target
-        self.figures.append(Figure("highest rate without a failure", "calls/s", tops, at_least=target))
+        self.figures += [
+            Figure("highest rate without a failure", "calls/s", tops, at_least=target),
+            Figure("  CPU a call at that rate", "ms", costs),
+        ]
         self.details["limit"] = tops
         self._overload(max(LIMIT_STEP, *tops))
 
@@ -119,8 +125,9 @@ class Signalling:
         self.figures.append(Figure(f"calls completed at {2 * top:g}/s, of that rate", "%", kept, at_least=90.0))
         self.details["overload"] = [asdict(run) for run in runs]
 
-    def _climb(self, rate: float) -> float:
-        top = 0.0
+    def _climb(self, rate: float) -> tuple[float, float]:
+        """The highest rate that was held, and the CPU milliseconds of a call at it."""
+        top = cost_ms = 0.0
         while rate <= self.options.max_rate:
             run = self.bench.call(rate, LIMIT_SECONDS)
             is_held = run.calls.rate >= 0.9 * rate and run.is_clean
@@ -132,8 +139,8 @@ class Signalling:
             )
             if not is_held:
                 break
-            top, rate = rate, rate + LIMIT_STEP
-        return top
+            top, cost_ms, rate = rate, run.cpu_ms_per_call, rate + LIMIT_STEP
+        return top, cost_ms
 
     def memory(self) -> None:
         """Live calls, answered and held: what each adds to the processes of a fresh server, and what stays of them."""
