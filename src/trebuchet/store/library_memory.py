@@ -90,7 +90,7 @@ class MemoryLibrary:
         self._check_failure()
         found = [
             charge
-            for charge in reversed(self._charges)
+            for charge in sorted(self._charges, key=lambda charge: charge.at)[::-1]
             if charge.account_id == account_id
             and (where.after is None or charge.at > where.after)
             and (where.before is None or charge.at < where.before)

@@ -59,8 +59,19 @@ def _charges_by(has_after: bool, has_before: bool, has_number: bool) -> Statemen
     conditions += [charges.c.at_ms > bindparam("after")] if has_after else []
     conditions += [charges.c.at_ms < bindparam("before")] if has_before else []
     conditions += [charges.c.number == bindparam("number")] if has_number else []
-    query = select(charges.c.doc).where(*conditions).order_by(charges.c.sequence.desc())
+    query = select(charges.c.doc).where(*conditions).order_by(charges.c.at_ms.desc(), charges.c.sequence.desc())
     return Statement(query.limit(bindparam("rows")).offset(bindparam("skipped")))
+
+
+def list_charges(account_id: AccountId, where: ChargeFilter, page: Page) -> tuple[Statement, dict[str, Any]]:
+    """The statement, and its parameters."""
+    wanted: dict[str, Any] = {
+        "after": None if where.after is None else to_ms(where.after),
+        "before": None if where.before is None else to_ms(where.before),
+        "number": where.number,
+    }
+    statement = _charges_by(*(value is not None for value in wanted.values()))
+    return statement, {"account_id": account_id} | wanted | _bind_page(page)
 
 
 def _bind_page(page: Page) -> dict[str, int]:
@@ -113,14 +124,8 @@ class LibraryReads:
         return [decode_caller_name(doc) for doc in await self._query(select_all("caller_names"))]
 
     async def charges(self, account_id: AccountId, where: ChargeFilter, page: Page) -> list[Charge]:
-        values: dict[str, Any] = {
-            "after": None if where.after is None else to_ms(where.after),
-            "before": None if where.before is None else to_ms(where.before),
-            "number": where.number,
-        }
-        statement = _charges_by(*(value is not None for value in values.values()))
-        docs = await self._query(statement, account_id=account_id, **values, **_bind_page(page))
-        return [decode_charge(doc) for doc in docs]
+        statement, values = list_charges(account_id, where, page)
+        return [decode_charge(doc) for doc in await self._query(statement, **values)]
 
     async def _by_id(self, table: str, key: str) -> list[bytes]:
         return await self._query(select_by(table, "id"), key=key)

@@ -193,5 +193,6 @@ charges = _resource(
     Column("account_id", String, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("number", String),
-    Index("charges_by_account", "account_id", "sequence"),
+    Index("charges_by_account", "account_id", "at_ms", "sequence"),
+    Index("charges_by_number", "account_id", "number", "at_ms", "sequence"),
 )

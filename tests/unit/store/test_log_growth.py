@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from trebuchet.base.ids import AccountId
 from trebuchet.store import queries
 from trebuchet.store.interface import CallFilter, Page
+from trebuchet.store.library_interface import ChargeFilter
+from trebuchet.store.library_sqlite import list_charges
 from trebuchet.store.migrate import upgrade_sqlite
 from trebuchet.store.statements import Statement, select_by
 
@@ -45,6 +48,10 @@ def fill(path: Path, calls: int) -> None:
         database.executemany(
             "INSERT INTO deliveries (owner_sequence, sequence, is_queued, settled, doc) VALUES (?, ?, 0, 1000, '')",
             [key for key in keys if key[1] > 1],
+        )
+        database.executemany(
+            "INSERT INTO charges (sequence, id, account_id, at_ms, number, doc) VALUES (?, ?, ?, ?, ?, '')",
+            [(n, f"chg-{n}", ACCOUNT, 1000 * n, ONE_NUMBER if n % 2 else f"+1555{n:07}") for n in numbers],
         )
         database.commit()
 
@@ -83,6 +90,15 @@ def of_calls(**wanted: str) -> tuple[str, tuple[Any, ...]]:
     return queries.list_calls(ACCOUNT, CallFilter(**wanted), PAGE)
 
 
+def of_charges(**wanted: Any) -> tuple[str, tuple[Any, ...]]:
+    statement, values = list_charges(ACCOUNT, ChargeFilter(**wanted), PAGE)
+    return of(statement, **values)
+
+
+def at(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
+
+
 READS = {
     "start: open calls": of(queries.open_calls),
     "start: webhooks whose first round is to come": of(queries.queued_events, rows=100),
@@ -104,6 +120,11 @@ READS = {
     "calls to one of the many": of_calls(from_=ONE_NUMBER, to="+15550000008"),
     "calls of a bridge": of_calls(bridge_id="brg-1"),
     "calls of a conference": of_calls(conference_id="conf-1"),
+    "the newest charges": of_charges(),
+    "charges of a number with many": of_charges(number=ONE_NUMBER),
+    "charges of a number with one": of_charges(number="+15550000008"),
+    "charges of an hour long ago": of_charges(after=at(100), before=at(200)),
+    "charges of a number in an hour long ago": of_charges(after=at(100), before=at(200), number=ONE_NUMBER),
     "a call": of(select_by("calls", "id"), key="c-7"),
     "a call's events": of(queries.events_of_owner, owner_id="c-7"),
     "a call's deliveries": of(queries.deliveries_of_owner, owner_id="c-7"),
