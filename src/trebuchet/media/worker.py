@@ -1,10 +1,10 @@
 """The media worker process: `python -m trebuchet.media.worker FD`, started by the server with one end of a channel.
 
-It sleeps until a tick is due. A tick applies the commands that wait, receives what has come, moves the engine on by
-20 ms, sends, hands recorded blocks to the writing thread, and reports. Nothing a command asks for can be heard before
-the next tick, and waking up for each would take the core away from the server at every step of every call. The process
-ends on command, or when the channel ends because the server died; then it finishes its files first. Signals meant for
-the server are not for it.
+It sleeps until a tick is due. A tick applies the commands that wait (as many as leave it on time: `backlog`), receives
+what has come, moves the engine on by 20 ms, sends, hands recorded blocks to the writing thread, and reports. Nothing a
+command asks for can be heard before the next tick, and waking up for each would take the core away from the server at
+every step of every call. The process ends on command, or when the channel ends because the server died; then it
+finishes its files first. Signals meant for the server are not for it.
 """
 
 import gc
@@ -23,6 +23,7 @@ from trebuchet.base.units import TICKS_PER_S
 from trebuchet.calls.interfaces import StopReason
 from trebuchet.logs import configure_logs
 from trebuchet.media import messages as m
+from trebuchet.media.backlog import Backlog
 from trebuchet.media.channel import ChannelClosed, Inbox, Outbox, inherited_socket
 from trebuchet.media.engine import DigitPressed, Engine, MediaTimeout, PlaybackDone, RecorderFull, Silent, TickOutput
 from trebuchet.media.port_stock import READY_IPV4
@@ -51,6 +52,7 @@ class Worker:
     def __init__(self, sock: socket.socket, inbox: Inbox[m.Command], settings: m.Configure) -> None:
         self._socket = sock
         self._inbox = inbox
+        self._backlog: Backlog[m.Command] = Backlog(time.monotonic)
         self._outbox = Outbox(sock)
         self._report = self._outbox.put
         rand = SystemRand()
@@ -82,7 +84,8 @@ class Worker:
     # --- commands -------------------------------------------------------------------------------------------------
 
     def _take_commands(self) -> None:
-        for command in self._inbox.read():
+        self._backlog.add(self._inbox.read())
+        for command in self._backlog.turn():
             if isinstance(command, m.Exit):
                 self._is_over = True
                 return
