@@ -164,9 +164,8 @@ class SipShell:
     @property
     def backlog_s(self) -> float:
         """For how long some socket has had more in it than was read: messages stand in line in the kernel."""
-        now = asyncio.get_running_loop().time()
         busy = [link.busy_since for link in self.links if isinstance(link, UdpLink) and link.busy_since is not None]
-        return now - min(busy) if busy else 0.0
+        return asyncio.get_running_loop().time() - min(busy) if busy else 0.0
 
     # --- inputs
 
