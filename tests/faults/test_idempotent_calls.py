@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import random
-import sys
 from base64 import b64encode
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +12,12 @@ import aiohttp
 import pytest
 
 from support import dying_server
-from support.crash import kill_and_start
+from support.crash import kill_and_start, restart_to_die, wait_dead
 from support.scale import new_seed, scaled
 from support.server import Answer, Server
 
 NUMBER = "+15550120001"
 LIMIT_S = 20.0
-OUR_PROGRAM = Server(Path()).program
 
 
 class Callee(asyncio.DatagramProtocol):
@@ -71,11 +68,9 @@ async def post(server: Server, key: str, to: str) -> Answer:
 
 async def post_and_die(server: Server, key: str, to: str) -> None:
     """A request that the server does not survive."""
-    assert server.process is not None
     with suppress(AssertionError):  # curl: the connection was closed
         await post(server, key, to)
-    async with asyncio.timeout(LIMIT_S):
-        await server.process.wait()
+    await wait_dead(server)
 
 
 async def test_a_thousand_posts_with_one_key(tmp_path: Path) -> None:
@@ -114,17 +109,12 @@ async def test_a_thousand_posts_with_one_key(tmp_path: Path) -> None:
     [(dying_server.BEFORE_COMMIT, 1), (dying_server.AFTER_COMMIT, 0), (dying_server.AFTER_INVITE, 0)],
 )
 async def test_a_crash_on_the_way_to_the_invite(tmp_path: Path, place: str, dialled_by_the_retry: int) -> None:
-    dying = (sys.executable, "-m", "support.dying_server")
-    paths = (str(Path(__file__).parents[1]), *os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    environment = {"DIES": place, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     async with Callee() as callee, Server(tmp_path / "server") as server:
         await server.bind(NUMBER, {"incomingCallUrl": "http://127.0.0.1:9/"})
-        server.program, server.environment = dying, environment
-        await kill_and_start(server)
+        await restart_to_die(server, place)
         await post_and_die(server, "k", callee.uri("bob"))
         before = callee.count("bob")
         assert before <= (1 if place == dying_server.AFTER_INVITE else 0)
-        server.program = OUR_PROGRAM
         await server.start()
         first = await post(server, "k", callee.uri("bob"))
         second = await post(server, "k", callee.uri("bob"))

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import random
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from support import dying_server
-from support.crash import kill_and_start
+from support.crash import kill_and_start, restart_to_die, wait_dead
 from support.scale import new_seed, scaled
 from support.server import USER, Answer, Server
 
 LIMIT_S = 20.0
-OUR_PROGRAM = Server(Path()).program
 OLD, NEW = b"old" * 1000, bytes(range(256)) * 8000
 PLACES = (dying_server.BEFORE_CHANGE, dying_server.AFTER_CHANGE)
 
@@ -30,20 +27,6 @@ async def put(server: Server, key: str, content: Path) -> Answer:
 async def make_token(server: Server, endpoint: str, key: str) -> Answer:
     headers = ("-H", "Content-Type: application/json", "-H", f"Idempotency-Key: {key}")
     return await server.curl("-X", "POST", *headers, "-d", '{"expires": 60}', f"{endpoint}/tokens")
-
-
-async def restart_to_die(server: Server, place: str) -> None:
-    paths = (str(Path(__file__).parents[1]), *os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    server.program = (sys.executable, "-m", "support.dying_server")
-    server.environment = {"DIES": place, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    await kill_and_start(server)
-    server.program, server.environment = OUR_PROGRAM, {}
-
-
-async def wait_until_dead(server: Server) -> None:
-    assert server.process is not None
-    async with asyncio.timeout(LIMIT_S):
-        await server.process.wait()
 
 
 def write_files(folder: Path) -> tuple[Path, Path]:
@@ -72,7 +55,7 @@ async def test_a_crash_while_a_file_is_replaced(tmp_path: Path, place: str) -> N
         await restart_to_die(server, place)
         with suppress(AssertionError):  # curl: the connection was closed
             await put(server, "k", new)
-        await wait_until_dead(server)
+        await wait_dead(server)
         await server.start()
         assert await content_of(server) == (NEW if place == dying_server.AFTER_CHANGE else OLD)
         other = await put(server, "k", old)
@@ -127,7 +110,7 @@ async def test_a_crash_while_a_token_is_made(tmp_path: Path, place: str) -> None
         await restart_to_die(server, place)
         with suppress(AssertionError):  # curl: the connection was closed
             await make_token(server, endpoint, "k")
-        await wait_until_dead(server)
+        await wait_dead(server)
         await server.start()
         first, again = [await make_token(server, endpoint, "k") for _ in range(2)]
         await kill_and_start(server)

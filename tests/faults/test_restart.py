@@ -4,7 +4,19 @@ import asyncio
 import time
 from pathlib import Path
 
-from support.crash import BACK_LIMIT_S, check_log, count_open, database, download, kill_and_start
+import pytest
+
+from support import dying_server
+from support.crash import (
+    BACK_LIMIT_S,
+    check_log,
+    count_open,
+    database,
+    download,
+    kill_and_start,
+    restart_to_die,
+    wait_dead,
+)
 from support.ports import port_range
 from support.server import Server
 from support.stage import Stage
@@ -13,6 +25,7 @@ from trebuchet.base.ids import CallId
 from trebuchet.signalling.fork import parts_of
 from trebuchet.sim.phone import Manner, Phone
 from trebuchet.sip.outputs import EndReason
+from trebuchet.sip.timers import TimerValues
 from trebuchet.store.sqlite import SqliteStore
 from trebuchet.testing.tones import hears
 
@@ -79,6 +92,33 @@ async def test_a_phone_that_rings_stops_ringing(tmp_path: Path) -> None:
         assert (await server.call(call_id))["state"] == "completed"
         assert (await web.wait_for("hangup", callId=call_id))["cause"] == CAUSE
         assert (await bob.calls[0].wait_ended()).reason is EndReason.PEER_CANCEL
+
+
+@pytest.mark.parametrize("rings", [True, False])
+async def test_nobody_is_left_talking_when_an_answer_was_not_stored(tmp_path: Path, rings: bool) -> None:
+    """The callee picked up and the server died before it had stored that: no ACK, so the phone gives up by itself, and
+    if its ringing had been stored, it hears BYE before that."""
+    quick = TimerValues().scaled(0.1)
+    async with (
+        Webhooks() as web,
+        Server(tmp_path / "server") as server,
+        await Phone.open("bob", timers=quick) as bob,
+    ):
+        stage = Stage(server, web, tmp_path)
+        number = await stage.number()
+        await restart_to_die(server, dying_server.BEFORE_ANSWER)
+        bob.manner = Manner.RING if rings else Manner.SILENT
+        made = await server.post("/calls", {"from": number, "to": bob.uri, "callbackUrl": web.url})
+        call_id = made.headers["location"].rsplit("/", 1)[1]
+        call = await bob.wait_call()
+        if rings:
+            await until_early_dialog_is_stored(server, call_id)
+        call.answer()
+        await wait_dead(server)
+        await server.start()
+        assert (await server.call(call_id))["state"] == "completed"
+        assert (await web.wait_for("hangup", callId=call_id))["cause"] == CAUSE
+        assert (await call.wait_ended()).reason is (EndReason.PEER_BYE if rings else EndReason.NO_ACK)
 
 
 async def test_every_phone_of_an_endpoint_stops_ringing(tmp_path: Path) -> None:

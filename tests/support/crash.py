@@ -1,8 +1,10 @@
 """A server that is killed and started again on its own ports, and what it must not have lost."""
 
+import asyncio
 import io
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -20,6 +22,9 @@ from trebuchet.store.codec import decode_event
 
 BACK_LIMIT_S = 3.0
 """The promise: so long after the kill the server serves again."""
+
+
+DEATH_LIMIT_S = 20.0
 
 
 def busy_s(pid: int) -> float:
@@ -41,6 +46,24 @@ async def kill_and_start(server: Server, meanwhile: Callable[[], Awaitable[None]
     assert (await server.curl(f"{server.http}/readyz")).status == 200
     took_s = time.monotonic() - killed
     return took_s if is_long() else min(took_s, busy_s(pid_of(server)))
+
+
+async def restart_to_die(server: Server, place: str) -> None:
+    """kill -9, and started again as a server that dies at this `place` of `support.dying_server`; the start after that
+    is an ordinary one."""
+    program, environment = server.program, server.environment
+    paths = (str(Path(__file__).parents[1]), *os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    server.program = (sys.executable, "-m", "support.dying_server")
+    server.environment = environment | {"DIES": place, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    await kill_and_start(server)
+    server.program, server.environment = program, environment
+
+
+async def wait_dead(server: Server) -> None:
+    """Until it has died at its place. Raises `TimeoutError`."""
+    assert server.process is not None
+    async with asyncio.timeout(DEATH_LIMIT_S):
+        await server.process.wait()
 
 
 def database(server: Server) -> Path:

@@ -10,14 +10,17 @@ from trebuchet.api.idempotency import KeyedRequests
 from trebuchet.api.v1.media import uploads
 from trebuchet.calls.actor import CallActor
 from trebuchet.calls.control import CallControl
+from trebuchet.calls.performer import EffectsPerformer
 from trebuchet.cli.main import app
 
 BEFORE_COMMIT, AFTER_COMMIT, AFTER_INVITE = "before-commit", "after-commit", "after-invite"
+BEFORE_ANSWER = "before-answer"
 BEFORE_PUBLISH, BEFORE_CHANGE, AFTER_CHANGE = "before-publish", "before-change", "after-change"
 PLACES = {
     BEFORE_COMMIT: (CallControl, "_outgoing_call"),
     AFTER_COMMIT: (CallActor, "begin_outgoing"),
     AFTER_INVITE: (KeyedRequests, "_store_answer"),
+    BEFORE_ANSWER: (EffectsPerformer, "hold_answer"),
     BEFORE_PUBLISH: (uploads, "replace_durably"),
     BEFORE_CHANGE: (Context, "commit"),
     AFTER_CHANGE: (Context, "commit"),

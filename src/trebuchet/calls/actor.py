@@ -66,6 +66,9 @@ logger = structlog.get_logger(__name__)
 
 STORE_RETRY_S = (0.05, 0.2, 1.0, 5.0)
 """Waits between attempts to store what has already happened; the last one repeats."""
+ACK_LIMIT_S = 2.0
+"""A callee's answer is acknowledged once it is stored, so that none talks to nobody after a crash: what is not
+acknowledged ends by itself. It is not kept waiting longer than this, nor by a log that fails."""
 STUCK = "an earlier event of the call is not stored yet"
 MAX_ERRORS = 3
 """Errors of ours in one call's handling after which the call is dropped without further ado: the first already ends
@@ -300,6 +303,7 @@ class CallActor:
     def handle_answered(self, answer: MediaDescription | None) -> None:
         if self._accept(answer):
             self._inbox.put(LegAnswered(self._planes.dialog()))
+            self._planes.hold_answer(ACK_LIMIT_S)
         else:
             self._inbox.put(Fail(Cause.UNSPECIFIED, Blame.PEER, "no usable answer"))
 
@@ -461,11 +465,13 @@ class CallActor:
         self._planes.perform(step.effects)
         unit, attempt = step.unit(), 0
         while not await self._try_commit(unit):
+            self._planes.confirm()
             self._is_stuck = True
             self._refuse_clients()
             await asyncio.sleep(STORE_RETRY_S[min(attempt, len(STORE_RETRY_S) - 1)])
             attempt += 1
         self._is_stuck = False
+        self._planes.confirm()
 
     def _refuse_clients(self) -> None:
         """Nothing can be stored: clients who wait are told so, what planes reported is kept."""

@@ -62,6 +62,7 @@ class EffectsPerformer:
         """The playback of the running whisper, and who waits for its end."""
         self._playing: dict[int, int] = {}
         """Playbacks that the port has not reported done: its number, and the call's."""
+        self._has_unconfirmed_answer = False
         self._ring_timer: asyncio.TimerHandle | None = None
         self._gather_timer: asyncio.TimerHandle | None = None
 
@@ -96,6 +97,16 @@ class EffectsPerformer:
         if self._gather_timer is not None:
             self._gather_timer.cancel()
             self._gather_timer = None
+
+    def hold_answer(self, limit_s: float) -> None:
+        """The callee answered, and hears that we know (ACK) at the next `confirm`, after `limit_s` in any case."""
+        self._has_unconfirmed_answer = True
+        asyncio.get_running_loop().call_later(limit_s, self.confirm)
+
+    def confirm(self) -> None:
+        if self._has_unconfirmed_answer and self._leg is not None:
+            self._has_unconfirmed_answer = False
+            self._leg.confirm()
 
     def refuse_unstored(self) -> None:
         """The incoming call cannot be stored: the caller may try again later."""

@@ -344,6 +344,9 @@ class SipPlane:
             return
         self._command(leg, lambda leg_id, now: self._shell.ua.hang_up(leg_id, now))
 
+    def confirm(self, leg: SipLeg) -> None:
+        self._command(leg, lambda leg_id, now: self._shell.ua.acknowledge(leg_id))
+
     def dialog_snapshot(self, leg: SipLeg) -> bytes | None:
         return None if leg.id is None else self._shell.ua.dialog_snapshot(leg.id)
 

@@ -58,6 +58,11 @@ class ForkLeg:
         for leg in list(self._legs.values()):
             leg.hang_up()
 
+    def confirm(self) -> None:
+        leg = self._legs.get(self._winner) if self._winner is not None else None
+        if leg is not None:
+            leg.confirm()
+
     def dialog_snapshot(self) -> bytes | None:
         leg = self._legs.get(self._winner) if self._winner is not None else None
         return None if leg is None else leg.dialog_snapshot()

@@ -87,6 +87,10 @@ class SipLeg:
         if not self.has_ended:
             self._plane.hang_up(self)
 
+    def confirm(self) -> None:
+        if self.is_outgoing and self.was_answered and not self.has_ended:
+            self._plane.confirm(self)
+
     def dialog_snapshot(self) -> bytes | None:
         return None if self.has_ended else self._plane.dialog_snapshot(self)
 

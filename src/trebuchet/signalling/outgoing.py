@@ -95,6 +95,7 @@ def write_invite(attempt: Attempt, candidate: Candidate, domain: str, body: byte
         body=body,
         headers=sender.headers,
         credentials=_credentials(attempt, candidate),
+        holds_ack=True,
     )
 
 

@@ -5,7 +5,7 @@ Only loopback and what is asked for: it answers anybody who reaches its sockets,
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
@@ -32,6 +32,7 @@ from trebuchet.sip.outputs import (
     Output,
     Progress,
 )
+from trebuchet.sip.timers import TimerValues
 from trebuchet.sip.uri import SipUri, escape_user, parse_uri
 from trebuchet.testing.rtp_phone import RtpPhone
 from trebuchet.testing.tones import Pcm
@@ -66,6 +67,7 @@ class PhoneSettings:
     username: str | None = None
     password: str | None = None
     """Answers challenges of the proxy."""
+    timers: TimerValues = field(default_factory=TimerValues)
 
 
 class Phone:
@@ -80,7 +82,7 @@ class Phone:
         self._rand = rand
         transports = tuple(dict.fromkeys((settings.transport, "udp")))
         self._shell = SipShell(
-            SipSettings(binds=(Bind(settings.host, settings.port, transports),)),
+            SipSettings(binds=(Bind(settings.host, settings.port, transports),), timers=settings.timers),
             rand,
             clock,
             self._handle_news,

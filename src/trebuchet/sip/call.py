@@ -7,7 +7,7 @@ from trebuchet.base.values import frozen
 from trebuchet.sip.client_auth import ClientAuth
 from trebuchet.sip.dialog import Dialog
 from trebuchet.sip.message import Headers, Request
-from trebuchet.sip.outputs import Flow, LegId, NextHop
+from trebuchet.sip.outputs import Flow, LegId, NextHop, Send
 
 
 class Phase(StrEnum):
@@ -94,6 +94,8 @@ class Call:
         "flow",
         "glare_retries",
         "has_ended",
+        "held_ack",
+        "holds_ack",
         "invite",
         "invite_cseq",
         "invite_key",
@@ -136,6 +138,8 @@ class Call:
         # dialogs
         self.dialog: Dialog | None = None
         self.early: dict[str, Dialog] = {}
+        self.holds_ack = False
+        self.held_ack: Send | None = None
         self.cseq = 0
         # the session: last bodies, and who is changing it
         self.local_body = b""

@@ -138,7 +138,9 @@ class Core:
     def send_request(
         self, call: Call, dialog: Dialog, request: Request, purpose: Purpose, now: float
     ) -> ClientTransaction:
-        """Send a request within a dialog, with credentials when it goes to the call's own trunk."""
+        """Send a request within a dialog, with credentials when it goes to the call's own trunk. A dialog that we use
+        is one whose answer we have acknowledged."""
+        self.release_ack(call)
         hop = dialog.next_hop()
         if call.auth is not None:
             for name, value in call.auth.headers_for(request, hop, self.rand):
@@ -170,6 +172,12 @@ class Core:
         sent = (ack.to_bytes(), dialog.next_hop())
         self.outbox.append(Send(*sent, transaction_key))
         return sent
+
+    def release_ack(self, call: Call) -> None:
+        """Send the ACK that was held back, if there is one."""
+        ack, call.held_ack = call.held_ack, None
+        if ack is not None:
+            self.outbox.append(ack)
 
     # --- answering requests
 

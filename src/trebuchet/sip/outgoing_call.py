@@ -39,6 +39,9 @@ class OutgoingInvite:
     body: bytes
     headers: HeaderPairs = ()
     credentials: TrunkCredentials | None = None
+    holds_ack: bool = False
+    """The ACK of the answer waits for `UserAgent.acknowledge`, or for the first thing said in the dialog. Until then
+    the callee repeats its answer, for 64*T1 at the most, and then gives up by itself (13.3.1.4)."""
 
 
 class OutgoingCalls:
@@ -56,7 +59,7 @@ class OutgoingCalls:
         call = Call(core.new_leg(), True, core.new_tag())
         if order.credentials is not None:
             call.auth = ClientAuth(order.credentials, _host(order.destination))
-        call.local_body = order.body
+        call.local_body, call.holds_ack = order.body, order.holds_ack
         call.cseq = core.rand.below(1 << 16)
         request = self._build(call, order)
         request.to_bytes()
@@ -127,7 +130,9 @@ class OutgoingCalls:
     ) -> None:
         known = transaction.acks.get(dialog.remote_tag)
         if known is not None:
-            self._core.outbox.append(Send(*known, transaction.key))
+            again = Send(*known, transaction.key)
+            if call is None or call.held_ack != again:
+                self._core.outbox.append(again)
             return
         if len(transaction.acks) >= MAX_FORKS:
             return

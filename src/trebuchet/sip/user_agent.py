@@ -151,6 +151,12 @@ class UserAgent:
         """Call somebody. Raises `Unprintable`, having done nothing, for a value that would break out of its header."""
         return self._outgoing.invite(order, now)
 
+    def acknowledge(self, leg: LegId) -> None:
+        """The answer of a call whose INVITE said `holds_ack` may be acknowledged."""
+        call = self._core.calls.get(leg)
+        if call is not None:
+            self._core.release_ack(call)
+
     def ring(self, leg: LegId, now: float) -> None:
         """180 for an incoming call, reliable when the peer requires that."""
         self.progress(leg, 180, b"", now)

@@ -68,6 +68,7 @@ class FakeLeg:
     said: list[str] = field(default_factory=list)
     listener: LegListener | None = None
     invite: OutgoingCall | None = None
+    is_confirmed: bool = False
 
     def ring(self) -> None:
         self.said.append("ring")
@@ -80,6 +81,9 @@ class FakeLeg:
 
     def hang_up(self) -> None:
         self.said.append("hang up")
+
+    def confirm(self) -> None:
+        self.is_confirmed = True
 
     def dialog_snapshot(self) -> bytes | None:
         return b"dialog"

@@ -4,15 +4,17 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from test_call_control import AGENT, World, until, world
+from test_call_control import AGENT, ME, OURS, World, until, world
 
 from trebuchet.base.ids import CallId
+from trebuchet.calls import actor
 from trebuchet.calls.commands import CreateCall
 from trebuchet.calls.interfaces import LogUnavailable, StopReason
 from trebuchet.model.call import CallState
 from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.recording import RecordingState
 from trebuchet.testing.clock import VirtualClock
+from trebuchet.testing.fakes import DESCRIPTION, FakeLeg
 
 __all__ = ["world"]
 
@@ -54,6 +56,43 @@ async def test_clients_are_not_kept_waiting_while_nothing_can_be_stored(world: W
     await world.reaches(call_id, CallState.ENDED)
     names = [type(fact).__name__ for fact in world.log.facts[call_id]]
     assert names[-2:] == ["DigitPressed", "Ended"]
+
+
+async def _called(world: World) -> tuple[CallId, FakeLeg]:
+    call_id = await world.control.create(CreateCall(account_id=ME, from_=OURS, to=AGENT))
+    return call_id, world.signalling.legs[0]
+
+
+async def test_a_callees_answer_is_acknowledged_once_it_is_stored(world: World) -> None:
+    call_id, leg = await _called(world)
+    assert leg.listener is not None
+    leg.listener.handle_answered(DESCRIPTION)
+    assert not leg.is_confirmed
+    await until(lambda: leg.is_confirmed)
+    assert world.log.calls[call_id].state is CallState.ANSWERED
+
+
+async def test_a_log_that_fails_does_not_keep_a_callee_waiting(world: World) -> None:
+    call_id, leg = await _called(world)
+    assert leg.listener is not None
+    world.log.failures = ENDLESS
+    leg.listener.handle_answered(DESCRIPTION)
+    await until(lambda: leg.is_confirmed)
+    assert world.log.calls[call_id].state is not CallState.ANSWERED
+    world.log.failures = 0
+    await world.reaches(call_id, CallState.ANSWERED)
+
+
+async def test_nor_does_one_that_hangs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actor, "ACK_LIMIT_S", 0.05)
+    _, leg = await _called(world)
+    assert leg.listener is not None
+    for_ever = asyncio.Event()
+    monkeypatch.setattr(world.log, "commit", lambda unit: for_ever.wait())
+    leg.listener.handle_answered(DESCRIPTION)
+    await until(lambda: leg.is_confirmed)
+    monkeypatch.undo()
+    for_ever.set()
 
 
 async def test_a_recording_whose_process_died_is_complete(world: World) -> None:

@@ -20,6 +20,7 @@ class Phone:
 
     def __init__(self, fork: ForkLeg) -> None:
         self.is_hung_up = False
+        self.is_confirmed = False
         self.early: bytes | None = None
         self.listener: LegListener
         fork.add(self._place)
@@ -33,6 +34,9 @@ class Phone:
 
     def hang_up(self) -> None:
         self.is_hung_up = True
+
+    def confirm(self) -> None:
+        self.is_confirmed = True
 
     def dialog_snapshot(self) -> bytes | None:
         return b"dialog"
@@ -81,9 +85,12 @@ def test_each_ringing_is_told_and_the_first_answer_wins() -> None:
     for phone in (desk, mobile):
         phone.listener.handle_ringing()
     assert fork.dialog_snapshot() is None
+    fork.confirm()
     mobile.listener.handle_answered(None)
     assert (desk.is_hung_up, mobile.is_hung_up, home.is_hung_up) == (True, False, True)
     assert fork.dialog_snapshot() == b"dialog"
+    fork.confirm()
+    assert (desk.is_confirmed, mobile.is_confirmed, home.is_confirmed) == (False, True, False)
     desk.end(CANCELLED)
     home.end(CANCELLED)
     mobile.listener.handle_digit("5", None)

@@ -225,6 +225,7 @@ def place(
     body: bytes = b"v=0 offer",
     credentials: TrunkCredentials | None = None,
     host: str = "10.0.0.1",
+    holds_ack: bool = False,
 ) -> LegId:
     """The user agent calls the peer."""
     order = OutgoingInvite(
@@ -235,6 +236,7 @@ def place(
         body=body,
         headers=headers,
         credentials=credentials,
+        holds_ack=holds_ack,
     )
     return lone.ua.invite(order, lone.now)
 

@@ -155,3 +155,48 @@ def test_a_broken_flow_falls_back_to_the_contact() -> None:
     assert again == Send(output.data, Destination("10.0.0.1", 5060, None), output.transaction)
     lone.ua.handle_transport_error(output.transaction, 0.0)
     lone.finish()
+
+
+def _held() -> tuple[Lone, Request]:
+    """Answered, and not acknowledged yet."""
+    lone = Lone()
+    place(lone, holds_ack=True)
+    invite = first(lone.sent(), "INVITE")
+    assert methods(lone.send(response(invite, 200, tag="one", body="v=0 one"))) == []
+    assert only(lone.news, Answered).body == b"v=0 one"
+    return lone, invite
+
+
+def test_an_ack_that_is_held_waits_to_be_released() -> None:
+    lone, invite = _held()
+    assert methods(lone.send(response(invite, 200, tag="one"))) == [], "repeated, and still nothing"
+    lone.ua.acknowledge(LEG)
+    (ack,) = lone.sent()
+    assert isinstance(ack, Request) and (ack.method, ack.to.tag) == ("ACK", "one")
+    lone.ua.acknowledge(LEG)
+    assert lone.sent() == []
+    assert methods(lone.send(response(invite, 200, tag="one"))) == ["ACK"]
+
+
+def test_what_is_said_in_the_dialog_comes_after_the_held_ack() -> None:
+    lone, invite = _held()
+    lone.ua.hang_up(LEG, 0.0)
+    sent = lone.sent()
+    assert methods(sent) == ["ACK", "BYE"]
+    lone.send(response(first(sent, "BYE"), 200))
+    assert methods(lone.send(response(invite, 200, tag="one"))) == ["ACK"]
+    lone.finish()
+
+
+def test_a_held_ack_of_a_call_that_the_callee_ended() -> None:
+    lone, invite = _held()
+    bye = request("BYE", to_tag=invite.from_.tag, from_tag="one", call_id=invite.call_id, cseq=9)
+    assert statuses(lone.send(bye)) == [200]
+    lone.ua.acknowledge(LEG)
+    assert lone.sent() == []
+    assert methods(lone.send(response(invite, 200, tag="one"))) == ["ACK"]
+
+
+def test_another_fork_does_not_wait_for_the_held_ack() -> None:
+    lone, invite = _held()
+    assert methods(lone.send(response(invite, 200, tag="two"))) == ["ACK", "BYE"]

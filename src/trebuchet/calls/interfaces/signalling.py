@@ -90,6 +90,10 @@ class Leg(Protocol):
         """End the call in whatever state it is (CANCEL, BYE or a final 480). `handle_ended` follows."""
         ...
 
+    def confirm(self) -> None:
+        """The callee's answer is stored, or it cannot be now: it may be acknowledged. Nothing else needs this."""
+        ...
+
     def dialog_snapshot(self) -> bytes | None:
         """What `SignallingPlane.hang_up_from_snapshot` needs after a restart; `None` before there is a dialog."""
         ...
@@ -107,7 +111,8 @@ class LegListener(Protocol):
         ...
 
     def handle_answered(self, answer: MediaDescription | None) -> None:
-        """The callee answered our INVITE (the ACK is already on its way); `None`: without a usable answer."""
+        """The callee answered our INVITE (the ACK waits for `Leg.confirm`, or for what the leg is told first); `None`:
+        without a usable answer."""
         ...
 
     def handle_confirmed(self, answer: MediaDescription | None) -> None:
