@@ -363,8 +363,13 @@ class CallActor:
                 await self._recording_saved(recording)
             case _Note():
                 await self._take_note(message)
+            case LegAnswered():
+                await self._follow(self._decide(message), self._planes.confirm)
             case _:
-                await self._follow(self._with.machine.decide(self.status, message, self._with.clock.utc()))
+                await self._follow(self._decide(message))
+
+    def _decide(self, stimulus: Stimulus) -> Step:
+        return self._with.machine.decide(self.status, stimulus, self._with.clock.utc())
 
     async def _obey(self, message: _Command | _Request) -> None:
         try:
@@ -401,7 +406,7 @@ class CallActor:
             raise TransferFailed(self.id, departures[0].actor.status.call.to) from failed[0]
 
     async def _comply(self, stimulus: Stimulus) -> None:
-        step = self._with.machine.decide(self.status, stimulus, self._with.clock.utc())
+        step = self._decide(stimulus)
         if step.unit() != Step(self.status).unit():
             await self._with.log.commit(step.unit())
         self._adopt(step)
@@ -457,21 +462,22 @@ class CallActor:
 
     # --- storing ----------------------------------------------------------------------------------------------------
 
-    async def _follow(self, step: Step) -> None:
-        """Something has happened: perform its effects now, and store it however long that takes."""
+    async def _follow(self, step: Step, after_try: Callable[[], None] = lambda: None) -> None:
+        """Something has happened: perform its effects now, and store it however long that takes. `after_try`: once it
+        is stored, and each time it could not be."""
         if step == Step(self.status):
             return
         self._adopt(step)
         self._planes.perform(step.effects)
         unit, attempt = step.unit(), 0
         while not await self._try_commit(unit):
-            self._planes.confirm()
+            after_try()
             self._is_stuck = True
             self._refuse_clients()
             await asyncio.sleep(STORE_RETRY_S[min(attempt, len(STORE_RETRY_S) - 1)])
             attempt += 1
         self._is_stuck = False
-        self._planes.confirm()
+        after_try()
 
     def _refuse_clients(self) -> None:
         """Nothing can be stored: clients who wait are told so, what planes reported is kept."""

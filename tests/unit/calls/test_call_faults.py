@@ -9,7 +9,7 @@ from test_call_control import AGENT, ME, OURS, World, until, world
 from trebuchet.base.ids import CallId
 from trebuchet.calls import actor
 from trebuchet.calls.commands import CreateCall
-from trebuchet.calls.interfaces import LogUnavailable, StopReason
+from trebuchet.calls.interfaces import LogUnavailable, StopReason, UnitOfWork
 from trebuchet.model.call import CallState
 from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.recording import RecordingState
@@ -70,6 +70,31 @@ async def test_a_callees_answer_is_acknowledged_once_it_is_stored(world: World) 
     assert not leg.is_confirmed
     await until(lambda: leg.is_confirmed)
     assert world.log.calls[call_id].state is CallState.ANSWERED
+
+
+async def test_what_was_stored_before_the_answer_does_not_acknowledge_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The callee picks up while its ringing is being stored."""
+    _, leg = await _called(world)
+    assert leg.listener is not None
+    commit, begun, turns = world.log.commit, asyncio.Event(), asyncio.Semaphore(0)
+
+    async def one_by_one(unit: UnitOfWork) -> None:
+        begun.set()
+        await turns.acquire()
+        await commit(unit)
+
+    monkeypatch.setattr(world.log, "commit", one_by_one)
+    leg.listener.handle_ringing()
+    await begun.wait()
+    begun.clear()
+    leg.listener.handle_answered(DESCRIPTION)
+    turns.release()
+    await begun.wait()
+    assert not leg.is_confirmed
+    turns.release()
+    await until(lambda: leg.is_confirmed)
 
 
 async def test_a_log_that_fails_does_not_keep_a_callee_waiting(world: World) -> None:
