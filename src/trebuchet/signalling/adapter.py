@@ -4,8 +4,7 @@ One leg is one call. What goes wrong with one leg (its listener raises, its mess
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Callable
 
 import structlog
 
@@ -24,30 +23,29 @@ from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.media_description import MediaDescription
 from trebuchet.signalling.causes import REFUSAL_STATUS, cause_of_end, detail_of_end
 from trebuchet.signalling.descriptions import read_sdp, to_audio
+from trebuchet.signalling.dialler import Dialler
 from trebuchet.signalling.dns import Dns
 from trebuchet.signalling.door import Door, Visitor
-from trebuchet.signalling.fork import ForkLeg, parts_of
+from trebuchet.signalling.fork import parts_of
 from trebuchet.signalling.incoming import as_call_of, read_invite
 from trebuchet.signalling.info_digits import read_info_digit
 from trebuchet.signalling.leg import Attempt, SipLeg
-from trebuchet.signalling.outgoing import next_hop, permitted, plan, read_own_domain, route_of, write_invite
+from trebuchet.signalling.outgoing import read_own_domain, route_of
 from trebuchet.signalling.phone_book import EmptyBook, PhoneBook, SaveBindings, save_nothing
 from trebuchet.signalling.phones import Phones
-from trebuchet.signalling.resolver import Candidate, Unresolvable
 from trebuchet.signalling.routes import Routes
 from trebuchet.signalling.settings import SipSettings
 from trebuchet.signalling.shell import SipShell
 from trebuchet.signalling.watch import TrunkWatch
 from trebuchet.sip.authenticator import Turned
 from trebuchet.sip.early_snapshot import is_early
-from trebuchet.sip.errors import Malformed, SipError
+from trebuchet.sip.errors import SipError
 from trebuchet.sip.message import Request
 from trebuchet.sip.offer_answer import SdpSession
 from trebuchet.sip.outputs import (
     Acked,
     Answered,
     Ended,
-    EndReason,
     Flow,
     HeaderPairs,
     IncomingInvite,
@@ -64,7 +62,6 @@ from trebuchet.sip.outputs import (
 )
 from trebuchet.sip.register import Contact
 from trebuchet.sip.sdp import SessionDescription
-from trebuchet.sip.uri import parse_uri
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +115,9 @@ class SipPlane:
         )
         self._watch = TrunkWatch(settings, self._shell, self._door)
         self._legs: dict[LegId, SipLeg] = {}
-        self._searches: dict[SipLeg, asyncio.Task[None]] = {}
+        self._dialler = Dialler(
+            self._shell, self._routes, self._door, make_leg=self._make_leg, launched=self._launched, end=self._end
+        )
 
     # --- life
 
@@ -146,7 +145,7 @@ class SipPlane:
     @property
     def leg_count(self) -> int:
         """Legs that have not ended."""
-        return len(self._legs) + len(self._searches)
+        return len(self._legs) + self._dialler.search_count
 
     def begin_drain(self) -> None:
         """From now on new callers get 503 with Retry-After; what runs goes on."""
@@ -154,10 +153,7 @@ class SipPlane:
 
     async def close(self) -> None:
         """Close the sockets. Legs that are still up are forgotten without a word: hang them up before."""
-        searches = list(self._searches.values())
-        for task in searches:
-            task.cancel()
-        await asyncio.gather(*searches, return_exceptions=True)
+        await self._dialler.close()
         await self._watch.close()
         await self.phones.close()
         await self._shell.close()
@@ -179,21 +175,8 @@ class SipPlane:
     def place_call(self, call: OutgoingCall, listener: LegListener) -> Leg:
         contacts = self._phones_at(call.to)
         if contacts is not None:
-            return self._ring_phones(call, contacts, listener)
-        attempt = plan(call, self._routes, self._door)
-        leg = SipLeg(self, self._new_sdp(), None, attempt)
-        leg.listener = listener
-        host, port, transport, is_secure = next_hop(attempt)
-        literal = self._shell.resolver.shortcut(host, port, transport, is_secure=is_secure)
-        if literal is None:
-            self._check(leg, attempt)
-            self._search(leg, self._resolve(leg, attempt))
-            return leg
-        if self._shell.addresses.link(literal.transport, literal.host) is None:
-            raise SignallingError(f"no {literal.transport} address of ours leads there")
-        attempt.candidates.append(literal)
-        self._launch(leg, attempt)
-        return leg
+            return self._dialler.ring_phones(call, contacts, listener)
+        return self._dialler.dial(call, listener)
 
     def hang_up_from_snapshot(self, snapshot: bytes) -> None:
         agent = self._shell.ua
@@ -216,101 +199,15 @@ class SipPlane:
             raise SignallingError("no such endpoint")
         return contacts
 
-    # --- placing calls
-
-    def _ring_phones(self, call: OutgoingCall, contacts: list[Contact], listener: LegListener) -> ForkLeg:
-        """One INVITE to each phone. Raises only when not even one could be sent for a reason of ours."""
-        fork = ForkLeg(listener)
-        failures: list[TrebuchetError] = []
-        for contact in contacts:
-            try:
-                fork.add(partial(self._ring_phone, call, contact))
-            except TrebuchetError as error:
-                failures.append(error)
-        if failures and len(failures) == len(contacts):
-            raise failures[0]
-        asyncio.get_running_loop().call_soon(fork.begin)
-        return fork
-
-    def _ring_phone(self, call: OutgoingCall, contact: Contact, listener: LegListener) -> SipLeg:
-        flow = contact.flow
-        attempt = Attempt(call, parse_uri(contact.uri), None, flow)
+    def _make_leg(self, attempt: Attempt, listener: LegListener) -> SipLeg:
         leg = SipLeg(self, self._new_sdp(), None, attempt)
         leg.listener = listener
-        self._send_invite(leg, attempt, Candidate(*flow.remote, flow.transport))
         return leg
 
-    def _check(self, leg: SipLeg, attempt: Attempt) -> None:
-        """Raise now what would make the INVITE unprintable, before DNS is asked."""
-        try:
-            write_invite(attempt, Candidate("192.0.2.1", 5060, "udp"), "192.0.2.1", b"")
-        except Malformed as error:
-            raise SignallingError(str(error)) from error
-
-    def _search(self, leg: SipLeg, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._searches[leg] = task
-        task.add_done_callback(lambda done: self._searches.pop(leg, None))
-
-    async def _resolve(self, leg: SipLeg, attempt: Attempt) -> None:
-        host, port, transport, is_secure = next_hop(attempt)
-        try:
-            found = await self._shell.resolver.resolve(host, port, transport, is_secure=is_secure)
-        except Unresolvable:
-            self._end(leg, Cause.TEMPORARY_FAILURE, Blame.CARRIER, Unresolvable.code)
-            return
-        usable = [
-            each
-            for each in permitted(attempt, found, self._door)
-            if self._shell.addresses.link(each.transport, each.host) is not None
-        ]
-        if not usable:
-            self._end(leg, Cause.TEMPORARY_FAILURE, Blame.CUSTOMER, "no address of this host may be called")
-            return
-        for each in usable:
-            self._shell.remember_server_name((each.host, each.port), host)
-        attempt.candidates.extend(usable)
-        if not leg.is_unwanted:
-            self._launch_guarded(leg, attempt)
-
-    def _launch(self, leg: SipLeg, attempt: Attempt) -> None:
-        """Send the INVITE to the next place. Raises `Unprintable` or `SignallingError`, and then nothing was sent."""
-        candidate = attempt.current = attempt.candidates.popleft()
-        self._send_invite(leg, attempt, candidate)
-
-    def _send_invite(self, leg: SipLeg, attempt: Attempt, candidate: Candidate) -> None:
-        leg.is_private = candidate.transport == "tls"
-        if attempt.call.offer.srtp and not leg.is_private:
-            raise SignallingError("keys would go over the network in the clear")
-        domain = self._shell.addresses.address(candidate.transport, candidate.host)[0]
-        try:
-            invite = write_invite(attempt, candidate, domain, leg.sdp.offer(to_audio(attempt.call.offer)))
-        except Malformed as error:
-            raise SignallingError(str(error)) from error
-        leg.id = self._shell.ua.invite(invite, self._shell.now())
-        self._legs[leg.id] = leg
+    def _launched(self, leg: SipLeg, leg_id: LegId) -> None:
+        leg.id = leg_id
+        self._legs[leg_id] = leg
         self._shell.flush()
-
-    def _launch_guarded(self, leg: SipLeg, attempt: Attempt) -> None:
-        try:
-            self._launch(leg, attempt)
-        except TrebuchetError as error:
-            self._end(leg, Cause.INTERNAL, Blame.US, error.code)
-
-    def _try_elsewhere(self, leg: SipLeg, ended: Ended) -> bool:
-        """RFC 3263 4.3: nobody there, or 503: the next place gets a fresh INVITE."""
-        attempt = leg.attempt
-        if attempt is None or attempt.current is None or leg.is_unwanted or leg.was_answered:
-            return False
-        is_absent = ended.reason is EndReason.TRANSPORT or (ended.reason is EndReason.TIMEOUT and ended.status is None)
-        if not is_absent and ended.status != 503:
-            return False
-        self._shell.resolver.mark_failed(attempt.current)
-        if not attempt.candidates:
-            return False
-        leg.early_body = b""
-        self._launch_guarded(leg, attempt)
-        return True
 
     # --- commands of legs
 
@@ -337,9 +234,7 @@ class SipPlane:
 
     def hang_up(self, leg: SipLeg) -> None:
         leg.is_unwanted = True
-        search = self._searches.get(leg)
-        if search is not None:
-            search.cancel()
+        if self._dialler.stop_search(leg):
             asyncio.get_running_loop().call_soon(self._end, leg, Cause.CANCELLED, Blame.US, None)
             return
         self._command(leg, lambda leg_id, now: self._shell.ua.hang_up(leg_id, now))
@@ -504,7 +399,7 @@ class SipPlane:
     def _handle_ended(self, leg: SipLeg, ended: Ended) -> None:
         if leg.id is not None:
             self._legs.pop(leg.id, None)
-        if self._try_elsewhere(leg, ended):
+        if self._dialler.try_elsewhere(leg, ended):
             return
         cause, blame = cause_of_end(
             ended, is_outgoing=leg.is_outgoing, was_answered=leg.was_answered, refusal=leg.refusal
