@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from support.sip_parties import Call, Desk, address, describe, outgoing, plane
+from support.sip_parties import Call, Desk, address, describe, outgoing, place_call, plane
 from trebuchet.calls.interfaces import IncomingCall, Leg, Refusal
 from trebuchet.model.trunk import Trunk
 from trebuchet.signalling.adapter import SipPlane
@@ -158,7 +158,7 @@ async def quiet(wire: Wire) -> None:
 
 def place(made: SipPlane, to: str = KNOWN, *, is_trunk: bool = True) -> Call:
     call = Call()
-    made.place_call(outgoing(to, TRUNK_HOST, trunk="trunk" if is_trunk else None), call)
+    place_call(made, outgoing(to, TRUNK_HOST, trunk="trunk" if is_trunk else None), call)
     return call
 
 
@@ -208,7 +208,7 @@ async def test_a_dialog_that_is_led_elsewhere_shows_no_digest(way: str) -> None:
     with wires(TRUNK_HOST, ATTACKER_HOST) as (carrier, attacker):
         async with plane(trunks=(trunk(carrier.port),), timers=FAST) as made:
             call = Call()
-            leg = made.place_call(outgoing(KNOWN, TRUNK_HOST, trunk="trunk"), call)
+            leg = place_call(made, outgoing(KNOWN, TRUNK_HOST, trunk="trunk"), call)
             invite = await carrier.receive(is_request("INVITE"))
             carrier.answer(invite, "407 Prove it", address(made), f"Proxy-Authenticate: {CHALLENGE}")
             invite = await carrier.receive(lambda text: is_request("INVITE")(text) and is_authorized(text))

@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from support.ports import free_port
-from support.sip_parties import NUMBER, Call, Desk, address, answers, outgoing, plane
+from support.sip_parties import NUMBER, Call, Desk, address, answers, outgoing, place_call, plane
 from support.table_dns import TableDns
 from trebuchet.base.clock import SystemClock
 from trebuchet.base.rand import SystemRand
@@ -50,7 +50,7 @@ async def test_a_name_leads_to_the_next_place_when_the_first_is_dead() -> None:
         dns.hosts["a.example"] = (HOST,)
         async with plane(dns=dns, allowed_hosts=("pbx.example",)) as caller:
             call = Call()
-            await settle(desk, call, caller.place_call(outgoing("sip:bob@pbx.example;transport=udp", HOST), call))
+            await settle(desk, call, place_call(caller, outgoing("sip:bob@pbx.example;transport=udp", HOST), call))
             assert call.names.count("ended") == 1
 
 
@@ -68,10 +68,10 @@ async def test_a_place_that_says_503_is_passed_over(transport: str) -> None:
         trunk = Trunk(name="carrier", host="carrier.example", transport=transport)
         async with plane(dns=dns, trunks=(trunk,)) as caller:
             call = Call()
-            leg = caller.place_call(outgoing(NUMBER, HOST, trunk="carrier"), call)
+            leg = place_call(caller, outgoing(NUMBER, HOST, trunk="carrier"), call)
             await settle(free, call, leg)
             call = Call()
-            await settle(free, call, caller.place_call(outgoing(NUMBER, HOST, trunk="carrier"), call))
+            await settle(free, call, place_call(caller, outgoing(NUMBER, HOST, trunk="carrier"), call))
     assert len(full.calls) == 1, "for a while the full place is not asked first"
     assert len(free.calls) == 2 and free.calls[0].to == NUMBER
 
@@ -87,7 +87,7 @@ async def test_busy_is_an_answer_not_a_reason_to_go_on() -> None:
         dns.hosts["a.example"] = (HOST,)
         async with plane(dns=dns, allowed_hosts=("pbx.example",)) as caller:
             call = Call()
-            caller.place_call(outgoing("sip:bob@pbx.example;transport=udp", HOST), call)
+            place_call(caller, outgoing("sip:bob@pbx.example;transport=udp", HOST), call)
             assert await call.wait("ended") == (Cause.BUSY, Blame.PEER, "486 Busy Here")
     assert other.calls == []
 
@@ -105,7 +105,7 @@ async def test_what_a_name_resolves_to_must_be_permitted_too(to: str, resolved: 
     dns.hosts |= {"pbx.example": resolved, "localhost": resolved}
     async with plane(dns=dns, allowed_hosts=("pbx.example",), trace=TraceSettings(messages=10)) as caller:
         call = Call()
-        caller.place_call(outgoing(to, HOST), call)
+        place_call(caller, outgoing(to, HOST), call)
         assert (await call.wait("ended"))[:2] == (Cause.TEMPORARY_FAILURE, blame)
         assert caller.shell.trace.messages() == []
 
@@ -115,7 +115,7 @@ async def test_hanging_up_while_dns_is_asked_ends_the_call() -> None:
     dns.hosts["pbx.example"] = (HOST,)
     async with plane(dns=dns, allowed_hosts=("pbx.example",), trace=TraceSettings(messages=10)) as caller:
         call = Call()
-        leg = caller.place_call(outgoing("sip:bob@pbx.example:5099", HOST), call)
+        leg = place_call(caller, outgoing("sip:bob@pbx.example:5099", HOST), call)
         leg.hang_up()
         leg.hang_up()
         assert call.told == [], "news does not come from inside a command"
@@ -129,7 +129,7 @@ async def test_nobody_there_fails_at_once(transport: str) -> None:
     async with plane() as caller:
         call = Call()
         async with asyncio.timeout(5):
-            caller.place_call(outgoing(f"sip:bob@{HOST}:{free_port()};transport={transport}", HOST), call)
+            place_call(caller, outgoing(f"sip:bob@{HOST}:{free_port()};transport={transport}", HOST), call)
             assert await call.wait("ended") == (Cause.TEMPORARY_FAILURE, Blame.CARRIER, "transport")
 
 
@@ -142,7 +142,7 @@ async def test_what_cannot_be_placed_raises_and_leaves_nothing() -> None:
             outgoing("+15551230002", HOST, trunk="carrier", diversion_headers=("a\x00b",)),
         ):
             with pytest.raises(Unprintable):
-                caller.place_call(call, Call())
+                place_call(caller, call, Call())
         for call in (
             outgoing(NUMBER, HOST, trunk="nobody"),
             outgoing("sip:", HOST),
@@ -150,9 +150,9 @@ async def test_what_cannot_be_placed_raises_and_leaves_nothing() -> None:
             outgoing(here, HOST, sip_headers={"Via": "x"}),
         ):
             with pytest.raises(SignallingError):
-                caller.place_call(call, Call())
+                place_call(caller, call, Call())
         with pytest.raises(DestinationForbidden):
-            caller.place_call(outgoing("sip:bob@192.0.2.7", HOST), Call())
+            place_call(caller, outgoing("sip:bob@192.0.2.7", HOST), Call())
         assert caller.leg_count == 0 and caller.shell.ua.is_idle and caller.shell.trace.messages() == []
 
 
@@ -160,11 +160,11 @@ async def test_drained_callers_hear_503_and_running_calls_go_on() -> None:
     desk = Desk(answers(HOST))
     async with plane(desk=desk) as callee, plane() as caller:
         first = Call()
-        leg = caller.place_call(outgoing(direct(callee), HOST), first)
+        leg = place_call(caller, outgoing(direct(callee), HOST), first)
         await first.wait("answered")
         callee.begin_drain()
         second = Call()
-        caller.place_call(outgoing(direct(callee), HOST), second)
+        place_call(caller, outgoing(direct(callee), HOST), second)
         assert (await second.wait("ended"))[0] == Cause.CONGESTION
         await settle(desk, first, leg)
 
@@ -180,8 +180,8 @@ async def test_a_listener_that_fails_ends_its_own_leg_alone() -> None:
     desk = Desk(answers(HOST))
     async with plane(desk=desk) as callee, plane() as caller:
         other, broken = Call(), Broken()
-        other_leg = caller.place_call(outgoing(direct(callee), HOST), other)
-        caller.place_call(outgoing(direct(callee), HOST), broken)
+        other_leg = place_call(caller, outgoing(direct(callee), HOST), other)
+        place_call(caller, outgoing(direct(callee), HOST), broken)
         await other.wait("answered")
         await broken.wait("answered")
         for listener in desk.listeners:
@@ -201,7 +201,7 @@ async def test_a_private_call_shows_the_callee_nobody() -> None:
     desk = Desk(answers(HOST))
     async with plane(desk=desk, trace=TraceSettings(messages=50)) as callee, plane() as caller:
         call = Call()
-        await settle(desk, call, caller.place_call(outgoing(direct(callee), HOST, is_private=True), call))
+        await settle(desk, call, place_call(caller, outgoing(direct(callee), HOST, is_private=True), call))
         seen = b"".join(each.data for each in callee.shell.trace.messages())
     assert desk.calls[0].from_ == "anonymous" and desk.calls[0].withholds_number
     assert b"5551230009" not in seen and b"Privacy: id" in seen
@@ -226,7 +226,7 @@ async def test_a_trunk_known_by_name_may_call_in_from_where_its_name_leads() -> 
     trunk = Trunk(name="carrier", host="carrier.example")
     async with plane(desk=desk, dns=dns, trunks=(trunk,), allows_loopback=False) as callee, plane() as caller:
         call = Call()
-        await settle(desk, call, caller.place_call(outgoing(direct(callee), HOST), call))
+        await settle(desk, call, place_call(caller, outgoing(direct(callee), HOST), call))
     assert desk.calls[0].trunk == "carrier"
 
 
@@ -238,7 +238,7 @@ async def test_a_trace_is_kept_only_when_asked_for(tmp_path: Path) -> None:
         plane() as caller,
     ):
         call = Call()
-        await settle(desk, call, caller.place_call(outgoing(direct(callee), HOST), call))
+        await settle(desk, call, place_call(caller, outgoing(direct(callee), HOST), call))
         async with asyncio.timeout(5):
             while not callee.shell.trace.messages()[-1].data.startswith(b"SIP/2.0 200"):
                 await asyncio.sleep(0.01)
@@ -262,7 +262,7 @@ async def test_everywhere_means_the_address_that_faces_the_peer() -> None:
     async with plane("0.0.0.0", desk, trace=TraceSettings(messages=50)) as callee, plane() as caller:
         call = Call()
         port = address(callee)[1]
-        await settle(desk, call, caller.place_call(outgoing(f"sip:bob@{HOST}:{port}", HOST), call))
+        await settle(desk, call, place_call(caller, outgoing(f"sip:bob@{HOST}:{port}", HOST), call))
         contacts = [each.data for each in callee.shell.trace.messages() if each.is_sent and b"Contact:" in each.data]
     assert contacts and all(f"<sip:{HOST}:{port}>".encode() in data for data in contacts)
 
@@ -274,9 +274,9 @@ def test_the_server_s_event_loop_is_uvloop(transport: str) -> None:
         async with plane(desk=desk) as callee, plane() as caller:
             call = Call()
             to = f"{direct(callee)};transport={transport}"
-            await settle(desk, call, caller.place_call(outgoing(to, HOST), call))
+            await settle(desk, call, place_call(caller, outgoing(to, HOST), call))
             nobody = Call()
-            caller.place_call(outgoing(f"sip:x@{HOST}:{free_port()};transport={transport}", HOST), nobody)
+            place_call(caller, outgoing(f"sip:x@{HOST}:{free_port()};transport={transport}", HOST), nobody)
             assert (await nobody.wait("ended"))[0] == Cause.TEMPORARY_FAILURE
 
     uvloop.run(main())
@@ -304,7 +304,7 @@ async def test_tls_checks_the_name_that_was_called(tmp_path: Path, is_trusted: b
         dns.hosts["pbx.example"] = (HOST,)
         async with plane(dns=dns, allowed_hosts=("pbx.example",), tls_server=server, tls_client=client) as made:
             call = Call()
-            leg = made.place_call(outgoing(f"sips:bob@pbx.example:{address(callee)[1]}", HOST), call)
+            leg = place_call(made, outgoing(f"sips:bob@pbx.example:{address(callee)[1]}", HOST), call)
             if is_trusted:
                 await settle(desk, call, leg)
             else:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.sip_parties import NUMBER, Call, Desk, address, answer_to, answers, arrival, outgoing, plane
+from support.sip_parties import NUMBER, Call, Desk, address, answer_to, answers, arrival, outgoing, place_call, plane
 from support.sipp import Sipp, play
 from trebuchet.base.hosts import bracketed
 from trebuchet.calls.interfaces import IncomingCall, Leg, Refusal
@@ -187,7 +187,7 @@ async def test_a_call_goes_out_rings_is_answered_and_hung_up(tmp_path: Path, tra
     async with plane(host) as made, Sipp("called_answers", tmp_path, host=host, transport=transport) as sipp:
         await sipp.start()
         call = Call(host)
-        leg = made.place_call(outgoing(uri(sipp, transport), host), call)
+        leg = place_call(made, outgoing(uri(sipp, transport), host), call)
         (answer,) = await call.wait("answered")
         assert isinstance(answer, MediaDescription) and answer.address == host
         leg.hang_up()
@@ -201,7 +201,7 @@ async def test_the_callee_hangs_up(tmp_path: Path, transport: str, host: str) ->
     async with plane(host) as made, Sipp("called_hangs_up", tmp_path, host=host, transport=transport) as sipp:
         await sipp.start()
         call = Call(host)
-        made.place_call(outgoing(uri(sipp, transport), host), call)
+        place_call(made, outgoing(uri(sipp, transport), host), call)
         assert await call.wait("ended") == (Cause.HANGUP, Blame.PEER, "Q.850;cause=16")
         await sipp.finish()
 
@@ -220,7 +220,7 @@ async def test_the_callee_refuses(tmp_path: Path, status: int, cause: Cause) -> 
     async with plane() as made, Sipp(f"called_refuses_{status}", tmp_path) as sipp:
         await sipp.start()
         call = Call()
-        made.place_call(outgoing(uri(sipp, "udp"), "127.0.0.1"), call)
+        place_call(made, outgoing(uri(sipp, "udp"), "127.0.0.1"), call)
         found = await call.wait("ended")
         assert found[0] == cause and str(found[2]).startswith(str(status))
         await sipp.finish()
@@ -231,7 +231,7 @@ async def test_we_give_up_while_it_rings(tmp_path: Path, transport: str, host: s
     async with plane(host) as made, Sipp("called_is_cancelled", tmp_path, host=host, transport=transport) as sipp:
         await sipp.start()
         call = Call(host)
-        leg = made.place_call(outgoing(uri(sipp, transport), host), call)
+        leg = place_call(made, outgoing(uri(sipp, transport), host), call)
         await call.wait("ringing")
         leg.hang_up()
         assert (await call.wait("ended"))[:2] == (Cause.CANCELLED, Blame.US)
@@ -254,7 +254,7 @@ async def test_a_trunk_that_asks_for_credentials(tmp_path: Path, status: int, tr
         async with plane(trunks=(trunk,)) as made:
             assert made.check_destination(NUMBER) == "carrier"
             call = Call()
-            leg = made.place_call(outgoing(NUMBER, "127.0.0.1", trunk="carrier"), call)
+            leg = place_call(made, outgoing(NUMBER, "127.0.0.1", trunk="carrier"), call)
             await call.wait("answered")
             leg.hang_up()
             await sipp.finish()
@@ -266,6 +266,6 @@ async def test_a_wrong_password_is_a_declined_call(tmp_path: Path) -> None:
         trunk = Trunk(name="carrier", host="127.0.0.1", port=sipp.port, username="trunkuser", password="wrong")
         async with plane(trunks=(trunk,)) as made:
             call = Call()
-            made.place_call(outgoing(NUMBER, "127.0.0.1", trunk="carrier"), call)
+            place_call(made, outgoing(NUMBER, "127.0.0.1", trunk="carrier"), call)
             assert await call.wait("ended") == (Cause.DECLINED, Blame.CARRIER, "403 Forbidden")
             await sipp.finish()

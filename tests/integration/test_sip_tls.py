@@ -11,7 +11,7 @@ import pytest
 
 from support.certificates import Authority
 from support.ports import free_port
-from support.sip_parties import Call, Desk, address, answers, outgoing, plane
+from support.sip_parties import Call, Desk, address, answers, outgoing, place_call, plane
 from trebuchet.model.trunk import Trunk
 from trebuchet.signalling.settings import LinkLimits
 from trebuchet.signalling.tcp import StreamLink
@@ -168,7 +168,7 @@ async def test_a_call_to_an_address_needs_a_certificate_for_it(authority: Author
     async with plane(desk=Desk(answers(HOST)), **tls) as callee, plane(**tls) as caller:
         call = Call()
         host, port = address(callee)
-        leg = caller.place_call(outgoing(f"sip:bob@{host}:{port};transport=tls", HOST), call)
+        leg = place_call(caller, outgoing(f"sip:bob@{host}:{port};transport=tls", HOST), call)
         if is_right:
             await call.wait("answered")
             leg.hang_up()

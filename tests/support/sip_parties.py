@@ -35,6 +35,8 @@ class Call:
     host: str = "127.0.0.1"
     told: list[tuple[object, ...]] = field(default_factory=list)
     more: asyncio.Event = field(default_factory=asyncio.Event)
+    leg: Leg | None = None
+    """Of an outgoing call: see `place_call`."""
 
     def _note(self, *what: object) -> None:
         self.told.append(what)
@@ -45,6 +47,8 @@ class Call:
 
     def handle_answered(self, answer: MediaDescription | None) -> None:
         self._note("answered", answer)
+        if self.leg is not None:  # as call control does once it is stored
+            asyncio.get_running_loop().call_soon(self.leg.confirm)
 
     def handle_confirmed(self, answer: MediaDescription | None) -> None:
         self._note("confirmed", answer)
@@ -136,3 +140,9 @@ def address(made: SipPlane) -> tuple[str, int]:
 def outgoing(to: str, host: str, **more: object) -> OutgoingCall:
     call = OutgoingCall(from_="+15551230009", to=to, trunk=None, offer=describe(host), sip_headers={"X-Order": "4711"})
     return replace(call, **more)  # type: ignore[arg-type]  # any field
+
+
+def place_call(made: SipPlane, order: OutgoingCall, call: Call) -> Leg:
+    """Call somebody. An answer is acknowledged at once."""
+    call.leg = made.place_call(order, call)
+    return call.leg
