@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from support.sip_parties import NUMBER, Call, Desk, answers, outgoing, plane
+from support.sip_parties import NUMBER, Call, Desk, answers, outgoing, place_call, plane
 from trebuchet.model.cause import Blame, Cause
 from trebuchet.model.media_description import MediaDirection
 from trebuchet.model.trunk import Trunk
@@ -132,7 +132,7 @@ async def test_the_carrier_challenges_the_server_and_connects_numbers(
         trunk = Trunk(name="carrier", host=host, port=port, transport=transport, username="trunk", password="secret")
         async with plane(trunks=(trunk,)) as made:
             call = Call()
-            leg = made.place_call(outgoing(NUMBER, HOST, trunk="carrier"), call)
+            leg = place_call(made, outgoing(NUMBER, HOST, trunk="carrier"), call)
             await call.wait("answered")
             taken = await phone.wait_call()
             await taken.wait_answered()
@@ -155,7 +155,7 @@ async def test_the_carrier_knows_a_wrong_password() -> None:
         trunk = Trunk(name="c", host=HOST, port=carrier.place[1], username="trunk", password="guess")
         async with plane(trunks=(trunk,)) as made:
             call = Call()
-            made.place_call(outgoing(NUMBER, HOST, trunk="c"), call)
+            place_call(made, outgoing(NUMBER, HOST, trunk="c"), call)
             assert (await call.wait("ended"))[:2] == (Cause.DECLINED, Blame.CARRIER)
         assert phone.calls == [] and carrier.refused == 1
 
