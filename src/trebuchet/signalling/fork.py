@@ -59,13 +59,15 @@ class ForkLeg:
             leg.hang_up()
 
     def confirm(self) -> None:
-        leg = self._legs.get(self._winner) if self._winner is not None else None
-        if leg is not None:
+        if (leg := self._winning_leg()) is not None:
             leg.confirm()
 
     def dialog_snapshot(self) -> bytes | None:
-        leg = self._legs.get(self._winner) if self._winner is not None else None
+        leg = self._winning_leg()
         return None if leg is None else leg.dialog_snapshot()
+
+    def _winning_leg(self) -> Leg | None:
+        return None if self._winner is None else self._legs.get(self._winner)
 
     def early_snapshot(self) -> bytes | None:
         """Of all phones that ring, as one; see `parts_of`."""

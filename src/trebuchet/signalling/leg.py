@@ -88,7 +88,7 @@ class SipLeg:
             self._plane.hang_up(self)
 
     def confirm(self) -> None:
-        if self.is_outgoing and self.was_answered and not self.has_ended:
+        if not self.has_ended:
             self._plane.confirm(self)
 
     def dialog_snapshot(self) -> bytes | None:

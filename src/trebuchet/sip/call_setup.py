@@ -70,22 +70,15 @@ class CallSetup:
             self._core.outbox.append(Progress(call.leg, facts.status, facts.body))
 
     def _confirm(self, call: Call, facts: Facts, now: float) -> None:
-        self._enter_dialog(call, facts)
-        assert facts.dialog is not None and facts.transaction is not None
-        self.acknowledge(call, facts.dialog, facts.transaction, is_held=call.holds_ack)
+        self._ack(call, facts, now, is_held=call.holds_ack)
         assert facts.response is not None
         call.remote_body = facts.body
         self._session_timer.start_as_caller(call, facts.response, now)
         self._core.outbox.append(Answered(call.leg, facts.body, facts.response))
 
-    def _ack(self, call: Call, facts: Facts, now: float) -> None:
-        self._enter_dialog(call, facts)
-        assert facts.dialog is not None and facts.transaction is not None
-        self.acknowledge(call, facts.dialog, facts.transaction)
-
-    def _enter_dialog(self, call: Call, facts: Facts) -> None:
-        dialog = facts.dialog
-        assert dialog is not None
+    def _ack(self, call: Call, facts: Facts, now: float, *, is_held: bool = False) -> None:
+        dialog, transaction = facts.dialog, facts.transaction
+        assert dialog is not None and transaction is not None
         for early in call.early.values():
             self._core.dialogs.pop(early.key, None)
         earlier = call.early.get(dialog.remote_tag)
@@ -94,6 +87,7 @@ class CallSetup:
         call.early = {}
         call.dialog = dialog
         self._core.index(call, dialog)
+        self.acknowledge(call, dialog, transaction, is_held=is_held)
 
     def acknowledge(self, call: Call, dialog: Dialog, transaction: InviteClient, *, is_held: bool = False) -> None:
         """ACK a 2xx (13.2.2.4), to the trunk with the INVITE's credentials, and keep it to be repeated. `is_held`: it
@@ -103,11 +97,10 @@ class CallSetup:
         if call.auth is not None and call.auth.is_trunk(dialog.next_hop()):
             ack.headers.take(invite.headers, "Authorization")
             ack.headers.take(invite.headers, "Proxy-Authorization")
-        if is_held:
-            transaction.acks[dialog.remote_tag] = (ack.to_bytes(), dialog.next_hop())
-            call.held_ack = Send(*transaction.acks[dialog.remote_tag], transaction.key)
-        else:
-            transaction.acks[dialog.remote_tag] = self._core.send_ack(transaction.key, dialog, ack)
+        sent = transaction.acks[dialog.remote_tag] = (ack.to_bytes(), dialog.next_hop())
+        call.held_ack = Send(*sent, transaction.key)
+        if not is_held:
+            self._core.release_ack(call)
 
     def _cancel(self, call: Call, facts: Facts, now: float) -> None:
         transaction = self._core.transactions.client(call.invite_key)
