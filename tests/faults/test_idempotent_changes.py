@@ -14,7 +14,6 @@ from support.crash import kill_and_start, restart_to_die, wait_dead
 from support.scale import new_seed, scaled
 from support.server import USER, Answer, Server
 
-LIMIT_S = 20.0
 OLD, NEW = b"old" * 1000, bytes(range(256)) * 8000
 PLACES = (dying_server.BEFORE_CHANGE, dying_server.AFTER_CHANGE)
 
